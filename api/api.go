@@ -1,0 +1,139 @@
+// Package api is the HTTP interface: routes, who may use them, and how an outcome of the log becomes an answer.
+//
+// An answer is never stored. It is rendered from the outcome and the streams as of the outcome's position, and so a
+// repeated request gets the same bytes for ever.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/google/uuid"
+
+	"github.com/streamflow/streamflow/api/guard"
+	"github.com/streamflow/streamflow/api/guard/password"
+	"github.com/streamflow/streamflow/api/problem"
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain/user"
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+// CursorHeader carries the position that an answer reflects, or that a read is to have passed.
+const CursorHeader = "StreamFlow-Cursor"
+
+// Config says what the interface works with. Commands is required.
+type Config struct {
+	Commands  *commands.Commands
+	Passwords *password.Hasher // nil: one of its own
+	Logger    *slog.Logger     // nil: the default one
+	// PublicURL is where browsers reach the server; empty where it is what they send as Host.
+	PublicURL string
+	// TrustedProxies may tell where a request came from.
+	TrustedProxies []netip.Prefix
+	// Stats answers a portal's figures, at a time (zero: now) and on a day ("": that of the time), not before a cursor
+	// (nil: any), and the cursor that they reflect. Tenant is uuid.Nil for all. An error that is a *problem.Problem is
+	// answered as it is. Nil: the route answers 503.
+	Stats func(ctx context.Context, portal string, tenant uuid.UUID, at time.Time, on string, after eventstore.Cursor) (any, eventstore.Cursor, error)
+	// Ready says why the server should get no requests. Nil: it is always ready.
+	Ready func(context.Context) error
+}
+
+type server struct {
+	Config
+	router chi.Router
+}
+
+// New makes the handler of all routes.
+func New(c Config) (http.Handler, error) {
+	if c.Commands == nil {
+		return nil, errors.New("api: no commands")
+	}
+	if c.Passwords == nil {
+		c.Passwords = password.New()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	sameOrigin, err := guard.RefuseCrossOrigin(c.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Config: c, router: chi.NewRouter()}
+	s.router.Use(guard.WithCaller(c.TrustedProxies), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(c.Logger), sameOrigin, guard.ReadBody, middleware.GetHead)
+	s.router.NotFound(func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.New(problem.NotFound, "")) })
+	s.router.MethodNotAllowed(s.wrongMethod)
+	s.routes(s.router)
+	return s.router, nil
+}
+
+// Those who may do what with a tenant's records.
+var (
+	sellers   = []string{user.RoleOwner, user.RoleManager, user.RoleStaff}
+	readers   = []string{user.RoleOwner, user.RoleManager, user.RoleStaff, user.RoleAccountant, user.RoleProvider}
+	providers = []string{user.RoleProvider}
+)
+
+// routes lists every route, with who may use it.
+func (s *server) routes(r chi.Router) {
+	r.Get("/healthz", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, http.StatusOK, status{"ok"}) })
+	r.Get("/readyz", s.ready)
+	r.Get("/problems/{code}", s.problemPage)
+
+	r.Post("/api/auth/login", s.handle(s.login))
+	r.Post("/api/auth/logout", s.handle(s.logout))
+	r.Get("/api/auth/me", s.handle(s.me))
+
+	r.Post("/api/v2/tenants", s.command(providers, s.createTenant))
+	r.Get("/api/v2/tenants", s.reading(providers, s.listTenants))
+	r.Get("/api/v2/tenants/{id}", s.reading(providers, s.getTenant))
+
+	r.Post("/api/v2/leads", s.command(sellers, s.createLead))
+	r.Get("/api/v2/leads/{id}", s.reading(readers, s.getLead))
+	r.Patch("/api/v2/leads/{id}", s.command(sellers, s.updateLead))
+	r.Get("/api/v2/leads/{id}/history", s.reading(readers, s.leadHistory))
+	r.Post("/api/v2/leads/{id}/contact", s.command(sellers, s.contactLead))
+	r.Post("/api/v2/leads/{id}/qualify", s.command(sellers, s.qualifyLead))
+	r.Post("/api/v2/leads/{id}/disqualify", s.command(sellers, s.disqualifyLead))
+	r.Post("/api/v2/leads/{id}/convert", s.command(sellers, s.convertLead))
+
+	r.Get("/api/portals/{portal}/stats", s.handle(s.stats))
+}
+
+type status struct {
+	Status string `json:"status"`
+}
+
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.Ready != nil {
+		if err := s.Ready(r.Context()); err != nil {
+			s.Logger.WarnContext(r.Context(), "not ready", "error", err)
+			p := problem.New(problem.Unavailable, "")
+			p.RetryAfter = time.Second
+			problem.Write(w, r, p)
+			return
+		}
+	}
+	s.write(w, r, http.StatusOK, status{"ready"})
+}
+
+// wrongMethod names the methods that the address has, as RFC 9110 asks of a 405.
+func (s *server) wrongMethod(w http.ResponseWriter, r *http.Request) {
+	p := problem.New(problem.MethodNotAllowed, "")
+	p.Header = http.Header{}
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		path := method
+		if path = method; method == http.MethodHead {
+			path = http.MethodGet // answered by the same handler
+		}
+		if s.router.Match(chi.NewRouteContext(), path, r.URL.Path) {
+			p.Header.Add("Allow", method)
+		}
+	}
+	problem.Write(w, r, p)
+}

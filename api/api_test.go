@@ -1,0 +1,152 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/streamflow/streamflow/api"
+	"github.com/streamflow/streamflow/api/guard/password"
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain/user"
+	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/internal/pgtest"
+	"github.com/streamflow/streamflow/migrations"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const secret = "correct horse battery"
+
+// site is a server on a database of its own, with a provider signed in.
+type site struct {
+	t        *testing.T
+	handler  http.Handler
+	commands *commands.Commands
+	provider string // cookie
+	keys     atomic.Int64
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	ctx := t.Context()
+	url := pgtest.New(t, "migrated", func(ctx context.Context, url string) error {
+		_, err := migrations.Up(ctx, url, 0)
+		return err
+	})
+	pool, err := migrations.Role(ctx, url, "engine", nil)
+	must(t, err)
+	t.Cleanup(pool.Close)
+	must(t, eventstore.Create(ctx, pool, 1))
+	registry, err := commands.Registry()
+	must(t, err)
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	l, err := eventstore.Open(ctx, eventstore.Config{Pool: pool, Registry: registry, MasterKey: eventstore.NewMasterKey(), Logger: quiet})
+	must(t, err)
+	t.Cleanup(l.Close)
+	c := &commands.Commands{Log: l, Pool: pool, Now: time.Now}
+	handler, err := api.New(api.Config{Commands: c, Stats: func(_ context.Context, portal string, _ uuid.UUID, _ time.Time, _ string, after eventstore.Cursor) (any, eventstore.Cursor, error) {
+		return map[string]string{"portal": portal}, after, nil
+	}})
+	must(t, err)
+	s := &site{t: t, handler: handler, commands: c}
+	hash, err := password.New().Hash(ctx, secret)
+	must(t, err)
+	_, err = c.CreateUser(ctx, commands.Caller{Actor: eventstore.Actor{Kind: "system", ID: "test", Via: "test"}, ID: uuid.New(), Fingerprint: []byte("x")},
+		commands.CreateUser{Create: user.Create{Email: "provider@example.com", Name: "P", Role: user.RoleProvider}, PasswordHash: hash})
+	must(t, err)
+	s.provider = s.login("provider@example.com")
+	return s
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// call is a request; a key is made for a write that names none.
+type call struct {
+	cookie, key, body string
+	header            map[string]string
+}
+
+func (s *site) do(method, path string, c call) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(s.t.Context(), method, path, strings.NewReader(c.body))
+	if c.body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.cookie != "" {
+		r.Header.Set("Cookie", c.cookie)
+	}
+	if c.key == "" {
+		c.key = "key-" + uuid.NewString()
+	}
+	if method != http.MethodGet && c.key != "none" {
+		r.Header.Set("Idempotency-Key", c.key)
+	}
+	for name, value := range c.header {
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return w
+}
+
+func (s *site) login(email string) string {
+	s.t.Helper()
+	w := s.do("POST", "/api/auth/login", call{body: `{"email":"` + email + `","password":"` + secret + `"}`})
+	if w.Code != 200 {
+		s.t.Fatalf("login %s: %d %s", email, w.Code, w.Body)
+	}
+	cookie := w.Result().Cookies()[0]
+	return cookie.Name + "=" + cookie.Value
+}
+
+// tenant makes a business and signs its owner in.
+func (s *site) tenant(name string) (cookie, id string) {
+	s.t.Helper()
+	body := `{"name":"` + name + `","owner":{"email":"` + name + `@example.com","name":"Owner","password":"` + secret + `"}}`
+	w := s.do("POST", "/api/v2/tenants", call{cookie: s.provider, body: body})
+	s.want(w, 201, "")
+	return s.login(name + "@example.com"), text(w, "id")
+}
+
+func (s *site) lead(cookie, body string) string {
+	s.t.Helper()
+	w := s.do("POST", "/api/v2/leads", call{cookie: cookie, body: body})
+	s.want(w, 201, "")
+	return "/api/v2/leads/" + text(w, "id")
+}
+
+// want checks status and code; every error must be a problem that names its correlation.
+func (s *site) want(w *httptest.ResponseRecorder, status int, code string) {
+	s.t.Helper()
+	if w.Code != status || text(w, "code") != code {
+		s.t.Fatalf("got %d %s, want %d %s", w.Code, w.Body, status, code)
+	}
+	if code != "" && (w.Header().Get("Content-Type") != "application/problem+json" || text(w, "correlationId") == "") {
+		s.t.Fatalf("not a problem: %v %s", w.Header(), w.Body)
+	}
+}
+
+func members(w *httptest.ResponseRecorder) map[string]any {
+	m := map[string]any{}
+	_ = json.Unmarshal(w.Body.Bytes(), &m)
+	return m
+}
+
+func text(w *httptest.ResponseRecorder, name string) string {
+	value, _ := members(w)[name].(string)
+	return value
+}

@@ -1,0 +1,234 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
+
+	"github.com/streamflow/streamflow/api/guard"
+	"github.com/streamflow/streamflow/api/problem"
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+// decode reads the body into v, strictly. An empty body is an empty object: most actions need none.
+func decode(r *http.Request, v any) error {
+	body := guard.Body(r.Context())
+	if p := guard.CheckMediaType(r.Header, body); p != nil {
+		return p
+	}
+	if len(body) == 0 {
+		body = []byte("{}")
+	}
+	if p := guard.DecodeJSON(body, v); p != nil {
+		return p
+	}
+	return nil
+}
+
+// parameters refuses what the address asks beyond the allowed names, and a name that is there twice.
+func parameters(r *http.Request, allowed ...string) error {
+	var found []problem.FieldError
+	for name, values := range r.URL.Query() {
+		switch {
+		case !slices.Contains(allowed, name):
+			found = append(found, problem.FieldError{Field: name, Code: problem.FieldUnknown, Message: "is not a parameter here"})
+		case len(values) > 1:
+			found = append(found, problem.FieldError{Field: name, Code: problem.FieldOutOfRange, Message: "is there more than once"})
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	slices.SortFunc(found, func(a, b problem.FieldError) int { return strings.Compare(a.Field, b.Field) })
+	return problem.Invalid(found...)
+}
+
+// request is one that is known to come from somebody who may make it.
+type request struct {
+	*http.Request
+	who principal
+	// tenant is whose records it is about: the user's own, or the one that staff names; uuid.Nil for all.
+	tenant uuid.UUID
+	id     string          // of the record that the address names
+	caller commands.Caller // of a command only
+}
+
+// permit finds out who asks, and whether they may. Staff names a tenant by the parameter on reads, by the header on writes.
+func (s *server) permit(r *http.Request, roles []string) (request, error) {
+	who, err := s.authenticate(r, "")
+	if err != nil {
+		return request{}, err
+	}
+	if !slices.Contains(roles, who.Role) {
+		return request{}, problem.New(problem.Forbidden, "")
+	}
+	q := request{Request: r, who: who, tenant: who.Tenant, id: chi.URLParam(r, "id")}
+	if id, err := uuid.Parse(q.id); q.id != "" && (err != nil || id.String() != q.id) {
+		return request{}, commands.ErrNotFound // no record has an id of another form
+	}
+	named := r.URL.Query().Get("tenantId")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		named = r.Header.Get("StreamFlow-Tenant")
+	}
+	if named == "" {
+		return q, nil
+	}
+	id, err := uuid.Parse(named)
+	if err != nil || who.Tenant != uuid.Nil && who.Tenant != id {
+		return request{}, problem.New(problem.NotFound, "")
+	}
+	q.tenant = id
+	return q, nil
+}
+
+// moment is the point in the log that a read is about.
+type moment struct {
+	cursor eventstore.Cursor
+	past   bool // the reader asked for it by at
+}
+
+// position is the moment's in a lane; everything there is recorded by then.
+func (m moment) position(lane int) int64 { return m.cursor[lane].Position }
+
+// momentOf reads the moment that the parameter at names, else now. Records are folded from the log itself, so a cursor
+// that a read is to have passed is passed by now.
+func (s *server) momentOf(r *http.Request) (moment, error) {
+	log := s.Commands.Log
+	if token := r.Header.Get(CursorHeader); token != "" {
+		if _, err := log.ParseToken(token); err != nil {
+			return moment{}, err
+		}
+	}
+	now, err := log.Heads(r.Context())
+	if err != nil {
+		return moment{}, err
+	}
+	at := r.URL.Query().Get("at")
+	if at == "" {
+		return moment{cursor: now}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, at); err == nil {
+		if err := s.noLater(t); err != nil {
+			return moment{}, err
+		}
+		cursor, err := log.AsOf(r.Context(), t)
+		return moment{cursor: cursor, past: true}, err
+	}
+	cursor, err := log.ParseToken(at)
+	if err != nil {
+		return moment{}, err
+	}
+	for lane, mark := range cursor {
+		if mark.Epoch != now[lane].Epoch || mark.Position > now[lane].Position {
+			return moment{}, problem.New(problem.InvalidCursor, "The cursor names events that this log does not hold.")
+		}
+	}
+	return moment{cursor: cursor, past: true}, nil
+}
+
+// noLater refuses a time that has not come.
+func (s *server) noLater(at time.Time) error {
+	if at.After(s.Commands.Now()) {
+		return problem.Invalid(problem.FieldError{Field: "at", Code: problem.FieldOutOfRange, Message: "must not be in the future"})
+	}
+	return nil
+}
+
+// command is the frame of every write: who may, the key, the version, the outcome's answer.
+func (s *server) command(roles []string, run func(request) (answer, error)) http.HandlerFunc {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		q, err := s.permit(r, roles)
+		if err != nil {
+			return err
+		}
+		if err := parameters(r); err != nil {
+			return err
+		}
+		key, p := guard.IdempotencyKey(r.Header)
+		if p != nil {
+			return p
+		}
+		if body := guard.Body(r.Context()); len(body) > 0 {
+			// What is not JSON has no canonical form, and so no fingerprint that means anything.
+			if p := guard.CheckMediaType(r.Header, body); p != nil {
+				return p
+			}
+			if p := guard.CheckJSON(body); p != nil {
+				return p
+			}
+		}
+		version, err := ifMatch(r.Header)
+		if err != nil {
+			return err
+		}
+		space := q.tenant
+		if space == uuid.Nil {
+			space = eventstore.ProviderSpace
+		}
+		q.caller = commands.Caller{
+			Tenant: space, Actor: q.who.actor(), ID: guard.CommandID(space, q.who.User.String(), key),
+			Fingerprint: guard.Fingerprint(r.Method, r.URL.EscapedPath(), guard.Body(r.Context())),
+			Correlation: guard.CorrelationID(r.Context()), Version: version,
+		}
+		a, err := run(q)
+		if err != nil {
+			return err
+		}
+		return s.answer(w, r, a)
+	})
+}
+
+// reading is the frame of every read of records.
+func (s *server) reading(roles []string, run func(http.ResponseWriter, request, moment) error) http.HandlerFunc {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		q, err := s.permit(r, roles)
+		if err != nil {
+			return err
+		}
+		m, err := s.momentOf(r)
+		if err != nil {
+			return err
+		}
+		w.Header().Set(CursorHeader, s.Commands.Log.Token(m.cursor))
+		return run(w, q, m)
+	})
+}
+
+// answer is how the outcome of a command is told.
+type answer struct {
+	outcome  eventstore.Outcome
+	status   int // where it was accepted
+	location string
+	version  int
+	record   any
+}
+
+func (s *server) answer(w http.ResponseWriter, r *http.Request, a answer) error {
+	h := w.Header()
+	h.Set(CursorHeader, s.Commands.Log.Token(s.Commands.Log.CursorOf(a.outcome)))
+	if a.outcome.Replayed {
+		h.Set("Idempotent-Replayed", "true")
+	}
+	if a.outcome.Verdict == eventstore.Refused {
+		refusal, err := commands.RefusalOf(a.outcome)
+		if err != nil {
+			return err
+		}
+		writeRefusal(w, r, refusal)
+		return nil
+	}
+	if a.outcome.Verdict == eventstore.Unchanged {
+		a.status = http.StatusOK
+	}
+	if a.location != "" && a.status == http.StatusCreated {
+		h.Set("Location", a.location)
+	}
+	h.Set("ETag", etag(a.version))
+	s.write(w, r, a.status, a.record)
+	return nil
+}

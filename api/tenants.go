@@ -1,0 +1,111 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/streamflow/streamflow/api/guard/password"
+	"github.com/streamflow/streamflow/api/problem"
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain/tenant"
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+func (s *server) createTenant(q request) (answer, error) {
+	var body struct {
+		Name  string `json:"name"`
+		Plan  string `json:"plan"`
+		Owner struct {
+			Email    string `json:"email"`
+			Name     string `json:"name"`
+			Password string `json:"password"`
+		} `json:"owner"`
+	}
+	if err := decode(q.Request, &body); err != nil {
+		return answer{}, err
+	}
+	command := commands.CreateTenant{Name: body.Name, Plan: body.Plan, OwnerEmail: body.Owner.Email, OwnerName: body.Owner.Name}
+	if body.Owner.Password != "" {
+		hash, err := s.Passwords.Hash(q.Context(), body.Owner.Password)
+		if errors.Is(err, password.ErrLength) {
+			return answer{}, problem.Invalid(problem.FieldError{Field: "owner.password", Code: problem.FieldOutOfRange, Message: "must have at least 8 characters"})
+		}
+		if err != nil {
+			return answer{}, err
+		}
+		command.PasswordHash = hash
+	}
+	q.caller.Tenant = eventstore.ProviderSpace
+	out, err := s.Commands.CreateTenant(q.Context(), q.caller, command)
+	if err != nil || out.Verdict == eventstore.Refused {
+		return answer{outcome: out}, err
+	}
+	id, err := commands.MadeBy(out)
+	if err != nil {
+		return answer{}, err
+	}
+	record, err := s.Commands.Tenant(q.Context(), id, out.Last())
+	return answer{outcome: out, status: http.StatusCreated, location: "/api/v2/tenants/" + id, version: record.Version, record: record}, err
+}
+
+func (s *server) getTenant(w http.ResponseWriter, q request, m moment) error {
+	if err := parameters(q.Request, "at"); err != nil {
+		return err
+	}
+	until := m.position(s.Commands.Log.LaneOf(eventstore.ProviderSpace))
+	if until == 0 {
+		return commands.ErrNotFound
+	}
+	record, err := s.Commands.Tenant(q.Context(), q.id, until)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", etag(record.Version))
+	s.write(w, q.Request, http.StatusOK, record)
+	return nil
+}
+
+// listTenants folds provider space, newest tenant first: a stable order under inserts.
+func (s *server) listTenants(w http.ResponseWriter, q request, m moment) error {
+	if err := parameters(q.Request, "at", "limit", "cursor", "q", "status", "plan"); err != nil {
+		return err
+	}
+	limit, err := limitOf(q.Request)
+	if err != nil {
+		return err
+	}
+	query := q.URL.Query()
+	list := "tenants " + query.Get("q") + "\n" + query.Get("status") + "\n" + query.Get("plan")
+	before, err := s.pageOf(q.Request, eventstore.ProviderSpace, list)
+	if err != nil {
+		return err
+	}
+	tenants, err := s.Commands.Tenants(q.Context(), m.position(s.Commands.Log.LaneOf(eventstore.ProviderSpace)))
+	if err != nil {
+		return err
+	}
+	if before == 0 || before > uint64(len(tenants)) {
+		before = uint64(len(tenants))
+	}
+	// The token counts tenants from the oldest, so it names the same one however many come after.
+	answer := page[commands.Record[tenant.State]]{Items: []commands.Record[tenant.State]{}}
+	for i := int(before) - 1; i >= 0; i-- {
+		if !matches(tenants[i].State, query.Get("q"), query.Get("status"), query.Get("plan")) {
+			continue
+		}
+		if len(answer.Items) == limit {
+			token := s.pageToken(eventstore.ProviderSpace, list, uint64(i)+1)
+			answer.NextCursor = &token
+			break
+		}
+		answer.Items = append(answer.Items, tenants[i])
+	}
+	s.write(w, q.Request, http.StatusOK, answer)
+	return nil
+}
+
+func matches(t tenant.State, text, status, plan string) bool {
+	return strings.Contains(strings.ToLower(t.Name), strings.ToLower(text)) &&
+		(status == "" || t.Status == status) && (plan == "" || t.Plan == plan)
+}

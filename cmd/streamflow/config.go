@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+)
+
+// setting is an environment variable that the program reads.
+type setting struct{ name, meaning string }
+
+var settings = []setting{
+	{"STREAMFLOW_ADDR", "address to listen on (127.0.0.1:8080)"},
+	{"STREAMFLOW_PUBLIC_URL", "address that users see (http:// and STREAMFLOW_ADDR)"},
+	{"STREAMFLOW_DATA", "folder of the embedded servers and secrets (./data)"},
+	{"STREAMFLOW_DATABASE_URL", "Postgres to use (empty: an embedded one)"},
+	{"STREAMFLOW_NATS_URL", "NATS to use (empty: an embedded one)"},
+	{"STREAMFLOW_LANES", "ordered ledgers, fixed at the first start (1)"},
+	{"STREAMFLOW_MASTER_KEY", "32 bytes in base64 (embedded default: made once)"},
+	{"STREAMFLOW_POSTGRES_BIN", "folder of the Postgres programs"},
+	{"STREAMFLOW_LOG", "debug, info, warn or error (info)"},
+}
+
+type config struct {
+	addr, publicURL, data, databaseURL, natsURL, masterKey, postgresBin string
+	lanes                                                               int
+	logger                                                              *slog.Logger
+}
+
+// readConfig reads the settings; it warns about a STREAMFLOW_ name that is none, because that is a typing error.
+func readConfig(environ []string, warnings io.Writer) (config, error) {
+	known := map[string]bool{}
+	for _, s := range settings {
+		known[s.name] = true
+	}
+	env := map[string]string{}
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		if !strings.HasPrefix(name, "STREAMFLOW_") {
+			continue
+		}
+		env[name] = value
+		if !known[name] && !strings.HasPrefix(name, "STREAMFLOW_TEST_") && name != "STREAMFLOW_FAILPOINT" {
+			fmt.Fprintf(warnings, "streamflow: %s is no setting\n", name)
+		}
+	}
+	or := func(name, fallback string) string {
+		if v := env[name]; v != "" {
+			return v
+		}
+		return fallback
+	}
+	c := config{
+		addr: or("STREAMFLOW_ADDR", "127.0.0.1:8080"), data: or("STREAMFLOW_DATA", "./data"),
+		databaseURL: env["STREAMFLOW_DATABASE_URL"], natsURL: env["STREAMFLOW_NATS_URL"],
+		masterKey: env["STREAMFLOW_MASTER_KEY"], postgresBin: env["STREAMFLOW_POSTGRES_BIN"],
+	}
+	c.publicURL = or("STREAMFLOW_PUBLIC_URL", "http://"+c.addr)
+	var err error
+	if c.lanes, err = strconv.Atoi(or("STREAMFLOW_LANES", "1")); err != nil || c.lanes < 1 {
+		return config{}, usageError{"STREAMFLOW_LANES is a number from 1"}
+	}
+	if c.masterKey != "" {
+		if raw, err := base64.StdEncoding.DecodeString(c.masterKey); err != nil || len(raw) != 32 {
+			return config{}, usageError{"STREAMFLOW_MASTER_KEY is 32 bytes in base64"}
+		}
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(or("STREAMFLOW_LOG", "info"))); err != nil {
+		return config{}, usageError{"STREAMFLOW_LOG is debug, info, warn or error"}
+	}
+	c.logger = slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: level}))
+	return c, nil
+}

@@ -1,0 +1,95 @@
+// Command streamflow is the whole platform in one program; see `streamflow --help`.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// verb is a subcommand.
+type verb struct {
+	name, use, summary string
+	run                func(ctx context.Context, c call) error
+}
+
+// call is what a verb is run with. Data goes to out, everything else to err.
+type call struct {
+	args     []string
+	config   config
+	out, err io.Writer
+}
+
+// usageError is wrong usage: exit code 2.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+func verbs() []verb {
+	return []verb{
+		{"serve", "[--demo] [--migrate]", "serves the portals and the API, and keeps the read models up to date", serve},
+		{"migrate", "status|plan|up [--until N]", "brings the database up to this version", migrate},
+		{"projections", "[list|rebuild NAME|pause NAME|resume NAME|retry NAME|switch NAME]", "shows the read models' state and works on them", projectionsVerb},
+		{"events", "[--after TIME|CURSOR] [--type T] [--tenant ID] [--follow]", "prints history as NDJSON", events},
+		{"version", "", "prints the version", version},
+	}
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) }
+
+// run is main with everything it touches as a parameter. It returns the exit code: 0 done, 1 failed, 2 wrong usage.
+func run(args, environ []string, out, errOut io.Writer) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+		usage(out)
+		if len(args) == 0 {
+			return 2
+		}
+		return 0
+	}
+	// The first signal asks for a clean end; a second one ends the program the hard way.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	for _, v := range verbs() {
+		if v.name != args[0] {
+			continue
+		}
+		if len(args) > 1 && (args[1] == "--help" || args[1] == "-h") {
+			fmt.Fprintf(out, "streamflow %s %s\n\n%s\n", v.name, v.use, v.summary)
+			return 0
+		}
+		config, err := readConfig(environ, errOut)
+		if err == nil {
+			err = v.run(ctx, call{args: args[1:], config: config, out: out, err: errOut})
+		}
+		var wrong usageError
+		switch {
+		case err == nil:
+			return 0
+		case errors.As(err, &wrong):
+			fmt.Fprintf(errOut, "streamflow %s: %s\nusage: streamflow %s %s\n", v.name, wrong.text, v.name, v.use)
+			return 2
+		default:
+			fmt.Fprintf(errOut, "streamflow %s: %v\n", v.name, err)
+			return 1
+		}
+	}
+	fmt.Fprintf(errOut, "streamflow: there is no verb %q\n", args[0])
+	usage(errOut)
+	return 2
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "streamflow <verb> [flags]; every verb has --help")
+	for _, v := range verbs() {
+		fmt.Fprintf(w, "  %-12s %s\n", v.name, v.summary)
+	}
+	fmt.Fprintln(w, "\nSettings come from the environment:")
+	for _, s := range settings {
+		fmt.Fprintf(w, "  %-30s %s\n", s.name, s.meaning)
+	}
+}

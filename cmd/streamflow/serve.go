@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/streamflow/streamflow/api"
+	"github.com/streamflow/streamflow/api/problem"
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain"
+	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/projection"
+	"github.com/streamflow/streamflow/projections"
+)
+
+const (
+	drainTime  = 10 * time.Second // for requests that are running when the program is asked to end
+	behindWait = 2 * time.Second  // for a read model to pass the cursor that a read carries
+	lagLimit   = 10_000           // events; a node further behind gets no requests
+)
+
+func serve(ctx context.Context, c call) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	demo := flags.Bool("demo", false, "")
+	migrateUp := flags.Bool("migrate", false, "")
+	if err := flags.Parse(c.args); err != nil {
+		return usageError{err.Error()}
+	}
+	if flags.NArg() > 0 {
+		return usageError{"it takes flags only"}
+	}
+	// The port first: whoever cannot have it is told before anything was started.
+	listener, err := net.Listen("tcp", c.config.addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer listener.Close()
+	n, err := openNode(ctx, c.config, true, *migrateUp)
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	use := &commands.Commands{Log: n.log, Pool: n.engine, Now: time.Now}
+	if err := n.makeAccounts(ctx, use, c.err); err != nil {
+		return err
+	}
+	if *demo {
+		if err := loadDemo(ctx, use, c.err); err != nil {
+			return fmt.Errorf("demo data: %w", err)
+		}
+	}
+	handler, err := n.handler(use)
+	if err != nil {
+		return err
+	}
+	return n.run(ctx, c, listener, handler)
+}
+
+// run serves until the context ends or something that cannot go on alone fails.
+func (n *node) run(ctx context.Context, c call, listener net.Listener, handler http.Handler) error {
+	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRequests()
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return requests }}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		time.AfterFunc(drainTime/5, endRequests) // streams end only when they are told
+		return server.Shutdown(drain)
+	})
+	g.Go(func() error { return n.projector.Run(ctx) })
+	if n.postgres != nil {
+		g.Go(func() error {
+			select {
+			case <-n.postgres.Done():
+				return fmt.Errorf("the database ended: %w", n.postgres.Err())
+			case <-ctx.Done():
+				return nil
+			}
+		})
+	}
+	fmt.Fprintf(c.err, "streamflow serves %s\n", c.config.publicURL)
+	return g.Wait()
+}
+
+func (n *node) handler(use *commands.Commands) (http.Handler, error) {
+	return api.New(api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Stats: n.stats, Ready: n.ready})
+}
+
+// stats answers a portal's figures. Without a day named, a window ends on the day of the time asked.
+func (n *node) stats(ctx context.Context, portal string, tenant uuid.UUID, at time.Time, on string, after eventstore.Cursor) (any, eventstore.Cursor, error) {
+	m := projections.Moment{On: domain.DateOf(time.Now())}
+	if !at.IsZero() {
+		cursor, err := n.log.AsOf(ctx, at)
+		if err != nil {
+			return nil, nil, err
+		}
+		m.At, m.On = cursor, domain.DateOf(at)
+	}
+	if on != "" {
+		m.On = domain.Date(on)
+	}
+	figures, cursor, err := projections.Stats(ctx, n.reader, portal, projection.Query{Tenant: tenant, After: after, Wait: behindWait}, m)
+	if errors.Is(err, projection.ErrBehind) {
+		p := problem.New(problem.ReadModelBehind, "")
+		p.RetryAfter = time.Second
+		return nil, nil, p
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	shown := time.Now().UTC()
+	if !at.IsZero() {
+		shown = at.UTC()
+	}
+	return struct {
+		Cursor string                        `json:"cursor"`
+		At     time.Time                     `json:"at"`
+		Stats  map[string]projections.Figure `json:"stats"`
+	}{n.log.Token(cursor), shown, figures}, cursor, nil
+}
+
+// ready says why this node should get no requests.
+func (n *node) ready(ctx context.Context) error {
+	if n.postgres != nil && !n.postgres.Ready() {
+		return errors.New("database is restarting")
+	}
+	if !n.nc.IsConnected() {
+		return errors.New("bus is not connected")
+	}
+	states, err := n.projector.States(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		if !s.Paused && s.Head-s.Position > lagLimit {
+			return fmt.Errorf("projection %s is %d events behind", s.Name, s.Head-s.Position)
+		}
+	}
+	return nil
+}

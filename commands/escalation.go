@@ -1,0 +1,63 @@
+package commands
+
+import (
+	"context"
+
+	"github.com/streamflow/streamflow/domain"
+	"github.com/streamflow/streamflow/domain/escalation"
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+// errDuplicateIncident: the partner told something else under the same incident id.
+var errDuplicateIncident = domain.Refuse(domain.Conflict, "duplicate_incident", "The incident was reported before with other content.")
+
+// OpenEscalation hands an incident over for the caller's tenant. The incident id belongs to the partner and the tenant: the
+// same content again is the same escalation and changes nothing, other content is refused. The outcome names the
+// escalation either way.
+func (c *Commands) OpenEscalation(ctx context.Context, by Caller, command escalation.Open) (eventstore.Outcome, error) {
+	command.ReceivedAt = c.Now().UTC()
+	command = command.Normalize()
+	if err := command.Validate(); err != nil {
+		return eventstore.Outcome{}, err
+	}
+	claim := eventstore.Claim{Scope: "escalation.incident", Key: []byte(command.PartnerID + "\n" + command.IncidentID)}
+	return c.update(ctx, by, nil, func(ctx context.Context, d *eventstore.Decision) error {
+		id := newID()
+		at := eventstore.Stream(escalation.Stream(id))
+		holder, held := d.Take(at, claim)
+		if !held {
+			d.Answer(Made{id})
+			return create(d, string(at), command)
+		}
+		state, _, err := eventstore.State[escalation.State](ctx, d, holder)
+		if err != nil {
+			return err
+		}
+		if !command.Matches(state) {
+			return errDuplicateIncident.With("existingId", holder.ID())
+		}
+		d.Answer(Made{holder.ID()})
+		return nil
+	})
+}
+
+// UpdateEscalation says how the work goes. What the partner says counts only for its own escalations: by a partner's
+// id, another partner's is ErrNotFound; the provider passes "".
+func (c *Commands) UpdateEscalation(ctx context.Context, by Caller, id, partner string, command escalation.Update) (eventstore.Outcome, error) {
+	command.ReceivedAt, command.ByPartner = c.Now().UTC(), partner != ""
+	command = command.Normalize()
+	if err := command.Validate(); err != nil {
+		return eventstore.Outcome{}, err
+	}
+	at := eventstore.Stream(escalation.Stream(id))
+	return c.update(ctx, by, []eventstore.Stream{at}, func(ctx context.Context, d *eventstore.Decision) error {
+		state, err := existing[escalation.State](ctx, d, by, at)
+		if err != nil {
+			return err
+		}
+		if partner != "" && state.PartnerID != partner {
+			return ErrNotFound
+		}
+		return apply(d, at, state, command)
+	})
+}

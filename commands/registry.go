@@ -1,0 +1,38 @@
+package commands
+
+import (
+	"github.com/streamflow/streamflow/domain/contact"
+	"github.com/streamflow/streamflow/domain/escalation"
+	"github.com/streamflow/streamflow/domain/invoice"
+	"github.com/streamflow/streamflow/domain/lead"
+	"github.com/streamflow/streamflow/domain/opportunity"
+	"github.com/streamflow/streamflow/domain/organization"
+	"github.com/streamflow/streamflow/domain/partner"
+	"github.com/streamflow/streamflow/domain/series"
+	"github.com/streamflow/streamflow/domain/tenant"
+	"github.com/streamflow/streamflow/domain/user"
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+// Registry lists the event types of every aggregate. A new aggregate is one line here.
+func Registry() (*eventstore.Registry, error) {
+	var facts []eventstore.Fact
+	facts = add(facts, contact.Events)
+	facts = add(facts, escalation.Events)
+	facts = add(facts, lead.Events)
+	facts = add(facts, invoice.Events)
+	facts = add(facts, opportunity.Events)
+	facts = add(facts, organization.Events)
+	facts = add(facts, partner.Events)
+	facts = add(facts, series.Events)
+	facts = add(facts, tenant.Events)
+	facts = add(facts, user.Events)
+	return eventstore.NewRegistry(facts...)
+}
+
+func add[E eventstore.Fact](facts []eventstore.Fact, events []E) []eventstore.Fact {
+	for _, e := range events {
+		facts = append(facts, e)
+	}
+	return facts
+}

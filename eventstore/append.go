@@ -1,0 +1,174 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Append adds what one command decided, if every condition it carries holds at its position. Most callers want [Log.Update],
+// which reads, decides and tries again.
+//
+// It returns once the append is durable. Errors: [ErrCommandReused], [*ConflictError], [*ClaimedError], [ErrErased],
+// [ErrUnavailable], [ErrClosed], the context's error (the append may then still happen), or what is wrong with the append itself.
+func (l *Log) Append(ctx context.Context, a Append) (Outcome, error) {
+	e, err := l.encodeAppend(ctx, a)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("append: %w", err)
+	}
+	p := &pending{append: e, answer: make(chan answer, 1)}
+	if err := l.lanes[l.LaneOf(a.Command.Tenant)-1].queue.put(p); err != nil {
+		return Outcome{}, err
+	}
+	select {
+	case r := <-p.answer:
+		return r.outcome, r.err
+	case <-ctx.Done():
+		return Outcome{}, ctx.Err()
+	}
+}
+
+// encoded is an append as it travels to the database.
+type encoded struct {
+	Append
+	conditions []condition
+	events     []encodedEvent
+	keys       []encodedKey
+	bytes      int
+}
+
+type condition struct {
+	stream  Stream
+	version int
+	written bool
+}
+
+type encodedEvent struct {
+	stream      Stream
+	version     int
+	id          uuid.UUID
+	typ         string
+	schema      int
+	data        string
+	effectiveAt time.Time
+}
+
+type encodedKey struct {
+	subject uuid.UUID
+	wrapped []byte // nil destroys the key
+}
+
+func (l *Log) encodeAppend(ctx context.Context, a Append) (*encoded, error) {
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	e := &encoded{Append: a}
+	fresh := make(map[uuid.UUID]subjectKey, len(a.Subjects))
+	for _, s := range a.Subjects {
+		wrapped, key := l.newSubjectKey(a.Command.Tenant, s)
+		fresh[s] = key
+		e.keys = append(e.keys, encodedKey{s, wrapped})
+	}
+	for _, s := range a.Destroy {
+		e.keys = append(e.keys, encodedKey{subject: s})
+	}
+	lookup := func(subject string) (subjectKey, error) {
+		id, err := uuid.Parse(subject)
+		if err != nil {
+			return subjectKey{}, fmt.Errorf("data subject %q: %w", subject, err)
+		}
+		if key, ok := fresh[id]; ok {
+			return key, nil
+		}
+		ref := subjectRef{a.Command.Tenant, id}
+		keys, err := l.loadSubjectKeys(ctx, []subjectRef{ref})
+		if err != nil {
+			return subjectKey{}, err
+		}
+		key, ok := keys[ref]
+		if !ok {
+			return subjectKey{}, ErrErased
+		}
+		return key, nil
+	}
+	written := map[Stream]bool{}
+	for _, w := range a.Writes {
+		written[w.Stream] = true
+		for i, f := range w.Facts {
+			id := uuid.Must(uuid.NewV7())
+			data, schema, err := l.registry.encode(f, placeOf(a.Command.Tenant, id), lookup)
+			if err != nil {
+				return nil, err
+			}
+			ev := encodedEvent{stream: w.Stream, version: a.At[w.Stream] + i + 1, id: id, typ: f.Type(), schema: schema, data: string(data)}
+			if eff, ok := f.(Effective); ok {
+				ev.effectiveAt = eff.Effective()
+			}
+			e.events = append(e.events, ev)
+			e.bytes += len(data)
+		}
+	}
+	for s, v := range a.At {
+		e.conditions = append(e.conditions, condition{s, v, written[s]})
+	}
+	return e, nil
+}
+
+// check finds misuse before it reaches the database, where it could only fail as a whole.
+func (a Append) check() error {
+	c := a.Command
+	switch {
+	case c.Tenant == uuid.Nil || c.ID == uuid.Nil:
+		return errors.New("command has no tenant or no id")
+	case len(c.Fingerprint) == 0:
+		return errors.New("command has no fingerprint")
+	case a.Verdict != Accepted && len(a.Writes) > 0:
+		return errors.New("only an accepted command writes events")
+	case a.Verdict == Accepted && len(a.Writes) == 0:
+		return errors.New("an accepted command writes events")
+	case (a.Verdict == Refused) != (a.Code != ""):
+		return errors.New("a refusal, and nothing else, has a code")
+	case a.Verdict != Accepted && len(a.Takes)+len(a.Drops)+len(a.Subjects)+len(a.Destroy) > 0:
+		return errors.New("only an accepted command changes claims or data subjects")
+	}
+	if err := a.checkClaims(); err != nil {
+		return err
+	}
+	seen := map[Stream]bool{}
+	for _, w := range a.Writes {
+		if category, id, ok := strings.Cut(string(w.Stream), "-"); !ok || category == "" || id == "" {
+			return fmt.Errorf("stream %q is not <category>-<id>", w.Stream)
+		}
+		if _, ok := a.At[w.Stream]; !ok {
+			return fmt.Errorf("stream %s is written without a version", w.Stream)
+		}
+		if seen[w.Stream] || len(w.Facts) == 0 {
+			return fmt.Errorf("stream %s is written twice, or with nothing", w.Stream)
+		}
+		seen[w.Stream] = true
+	}
+	return nil
+}
+
+func (a Append) checkClaims() error {
+	takers := map[string]Stream{}
+	for i, h := range slices.Concat(a.Takes, a.Drops, a.Held) {
+		if h.Stream == "" || h.Scope == "" || strings.Contains(h.Scope, " ") {
+			return fmt.Errorf("claim %q of stream %q: a claim has a stream, and a scope without a space", h.Scope, h.Stream)
+		}
+		if i >= len(a.Takes) {
+			continue
+		}
+		key := h.Scope + " " + string(h.Key)
+		if taker, taken := takers[key]; taken && taker != h.Stream {
+			return fmt.Errorf("claim %s is taken for %s and for %s", h.Scope, taker, h.Stream)
+		}
+		takers[key] = h.Stream
+	}
+	return nil
+}

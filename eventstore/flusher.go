@@ -1,0 +1,250 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	// flushPatience is how long a batch is sent again while the database is away, before its callers are told.
+	flushPatience = 5 * time.Second
+	// answerPatience bounds the wait for one answer. A connection that went silent would otherwise hold the lane for as long
+	// as the operating system sends again, which is a quarter of an hour. Sending a batch twice does no harm.
+	answerPatience = 4 * time.Second
+)
+
+// flusher writes one lane for this node: it takes whatever is queued, with no timer (a batch forms while the previous one
+// commits), sends it as one statement, and answers each caller with its own verdict.
+type flusher struct {
+	log  *Log
+	lane *lane
+	conn *pgx.Conn
+	down bool // the last batch was given up
+}
+
+func newFlusher(l *Log, ln *lane) *flusher { return &flusher{log: l, lane: ln} }
+
+func (f *flusher) run(ctx context.Context) {
+	defer func() {
+		if f.conn != nil {
+			_ = f.conn.Close(ctx)
+		}
+	}()
+	for range f.lane.queue.wake {
+		for {
+			batch, closed := f.lane.queue.take()
+			if closed {
+				return
+			}
+			if len(batch) == 0 {
+				break
+			}
+			f.flush(ctx, batch)
+		}
+	}
+}
+
+// flush sends the batch until the database has answered for it, or patience ends.
+func (f *flusher) flush(ctx context.Context, batch []*pending) {
+	giveUp := time.Now().Add(flushPatience)
+	for attempt := 0; ; attempt++ {
+		err := f.send(ctx, batch, attempt > 0)
+		switch {
+		case err == nil:
+			f.down = false
+			return
+		case !lostConnection(err):
+			f.isolate(ctx, batch, err)
+			return
+		case f.down || time.Now().After(giveUp) || ctx.Err() != nil:
+			f.log.logger.ErrorContext(ctx, "appends given up", "lane", f.lane.number, "appends", len(batch), "error", err)
+			f.down = true
+			answerAll(batch, fmt.Errorf("%w: %w", ErrUnavailable, err))
+			return
+		}
+		f.log.logger.WarnContext(ctx, "flush failed, sending the batch again", "lane", f.lane.number, "error", err)
+		f.disconnect(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(min(time.Duration(attempt+1)*20*time.Millisecond, 500*time.Millisecond)):
+		}
+	}
+}
+
+// isolate sends a batch that failed for a reason nobody foresaw again, one append at a time, so that one bad append cannot
+// fail its neighbours.
+func (f *flusher) isolate(ctx context.Context, batch []*pending, cause error) {
+	if len(batch) == 1 {
+		answerAll(batch, fmt.Errorf("append: %w", cause))
+		return
+	}
+	f.log.logger.ErrorContext(ctx, "batch failed, sending its appends one by one", "lane", f.lane.number, "appends", len(batch), "error", cause)
+	for _, p := range batch {
+		f.flush(ctx, []*pending{p})
+	}
+}
+
+func answerAll(batch []*pending, err error) {
+	for _, p := range batch {
+		p.answer <- answer{err: err}
+	}
+}
+
+// send runs log.append for the batch and answers its callers; on an error nobody is answered.
+func (f *flusher) send(ctx context.Context, batch []*pending, resent bool) error {
+	if err := f.connect(ctx); err != nil {
+		return err
+	}
+	var (
+		head     int64
+		recorded time.Time
+		failed   []int32
+		reasons  []int16
+		details  []string
+	)
+	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	defer cancel()
+	Failpoint("append.send")
+	err := f.conn.QueryRow(ctx, appendSQL, appendArguments(f.lane.number, batch)...).Scan(&head, &recorded, &failed, &reasons, &details)
+	if err != nil {
+		return err
+	}
+	Failpoint("append.committed")
+	verdicts := make(map[int]int, len(failed)) // index in batch → index in failed
+	var repeats []*pending
+	for i, ord := range failed {
+		verdicts[int(ord)-1] = i
+		if reasons[i] == reasonRepeat {
+			repeats = append(repeats, batch[ord-1])
+		}
+	}
+	outcomes, err := f.recorded(ctx, repeats)
+	if err != nil {
+		return err
+	}
+	for i, p := range batch {
+		a := p.append
+		n, bad := verdicts[i]
+		switch {
+		case !bad:
+			o := Outcome{Verdict: a.Verdict, Code: a.Code, Params: a.Params, Lane: f.lane.number, First: head, Events: len(a.events), RecordedAt: recorded.UTC()}
+			if len(a.events) > 0 {
+				o.First, head = head+1, head+int64(len(a.events))
+			}
+			f.log.forget(a)
+			p.answer <- answer{outcome: o}
+		case reasons[n] == reasonRepeat:
+			p.answer <- repeatAnswer(a, outcomes, resent)
+		case reasons[n] == reasonVersion:
+			p.answer <- answer{err: &ConflictError{Stream: Stream(details[n])}}
+		default:
+			p.answer <- answer{err: claimedError(details[n])}
+		}
+	}
+	f.lane.tide.rise(head)
+	return nil
+}
+
+// repeatAnswer is for an append whose command has an outcome. A resent batch may have been committed by the attempt whose
+// answer was lost; then the outcome is this very call's and no repeat. Its first event tells: the id is the call's own.
+func repeatAnswer(a *encoded, outcomes map[commandRef]recordedOutcome, resent bool) answer {
+	r, ok := outcomes[commandRef{a.Command.Tenant, a.Command.ID}]
+	switch {
+	case !ok:
+		return answer{err: fmt.Errorf("outcome of command %s is missing", a.Command.ID)}
+	case string(r.fingerprint) != string(a.Command.Fingerprint):
+		return answer{err: ErrCommandReused}
+	}
+	own := resent && r.Verdict == a.Verdict
+	if len(a.events) > 0 {
+		own = r.firstEvent == a.events[0].id
+	}
+	r.Replayed = !own
+	return answer{outcome: r.Outcome}
+}
+
+func (f *flusher) connect(ctx context.Context) error {
+	if f.conn != nil && !f.conn.IsClosed() {
+		return nil
+	}
+	config := f.log.pool.Config().ConnConfig.Copy()
+	// One plan for every batch: with arrays as parameters the planner would otherwise plan anew for each call, which costs
+	// more than the append itself. Nothing here gains from compiling.
+	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	config.RuntimeParams["jit"] = "off"
+	// A node that vanished in the middle of a statement may hold the lane's lock: the server must notice soon.
+	config.RuntimeParams["tcp_keepalives_idle"] = "10"
+	config.RuntimeParams["tcp_keepalives_interval"] = "5"
+	config.RuntimeParams["tcp_keepalives_count"] = "3"
+	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	f.conn = conn
+	return nil
+}
+
+func (f *flusher) disconnect(ctx context.Context) {
+	if f.conn != nil {
+		_ = f.conn.Close(ctx) // it is broken already; closing only frees it
+		f.conn = nil
+	}
+}
+
+// lostConnection tells whether the database may answer when asked again: it was away, going away or coming up.
+func lostConnection(err error) bool {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) { // whatever the reason, even a wrong password: nothing was sent
+		return true
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case "25006", "55P03": // a standby, while another server takes over; a lock that did not come
+			return true
+		}
+		switch pg.Code[:2] {
+		case "08", "53", "57", "58", "40": // connection, resources, operator, system, serialization and deadlock
+			return true
+		}
+		return false
+	}
+	var network net.Error
+	return errors.As(err, &network) || pgconn.SafeToRetry(err) || isClosed(err)
+}
+
+func isClosed(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, errUnexpectedEOF) || errors.Is(err, errEOF) || errors.Is(err, context.DeadlineExceeded)
+}
+
+type commandRef struct{ tenant, id uuid.UUID }
+
+type recordedOutcome struct {
+	Outcome
+	fingerprint []byte
+	firstEvent  uuid.UUID // uuid.Nil without events
+}
+
+func (f *flusher) recorded(ctx context.Context, repeats []*pending) (map[commandRef]recordedOutcome, error) {
+	if len(repeats) == 0 {
+		return nil, nil
+	}
+	var tenants, ids []uuid.UUID
+	for _, p := range repeats {
+		tenants, ids = append(tenants, p.append.Command.Tenant), append(ids, p.append.Command.ID)
+	}
+	rows, err := f.conn.Query(ctx, outcomeSQL, tenants, ids)
+	if err != nil {
+		return nil, err
+	}
+	return scanOutcomes(rows)
+}

@@ -1,0 +1,130 @@
+package eventstore
+
+import (
+	"sync"
+
+	"github.com/google/uuid"
+)
+
+// A batch is bounded so that one statement stays far from the server's limits and callers behind it do not wait long.
+const (
+	maxBatchEvents = 1024
+	maxBatchBytes  = 1 << 20
+)
+
+type pending struct {
+	append *encoded
+	answer chan answer // buffered: an answer never waits for a caller who left
+}
+
+type answer struct {
+	outcome Outcome
+	err     error
+}
+
+// queue holds appends until the flusher takes a batch.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*pending
+	closed  bool
+	wake    chan struct{}
+}
+
+func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
+
+func (q *queue) put(p *pending) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	q.waiting = append(q.waiting, p)
+	q.signal()
+	return nil
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.signal()
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// resource is something that two appends of one batch must not both touch, unless both only read it.
+type resource struct {
+	tenant uuid.UUID
+	kind   byte // 's'tream, 'c'laim, 'p'erson, command 'i'd
+	name   string
+}
+
+// take returns the next batch: appends that are independent of each other, in order of arrival. An append that touches what
+// an earlier one writes waits for the next batch, so the database checks every condition against what was before the batch.
+func (q *queue) take() (batch []*pending, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 1 { // the common case of a quiet system
+		batch, q.waiting = q.waiting, nil
+		return batch, false
+	}
+	touched := make(map[resource]bool, 4*len(q.waiting)) // value: written
+	var left []*pending
+	events, bytes := 0, 0
+	for i, p := range q.waiting {
+		if len(batch) > 0 && (events+len(p.append.events) > maxBatchEvents || bytes+p.append.bytes > maxBatchBytes) || len(batch) == maxBatchEvents {
+			left = append(left, q.waiting[i:]...)
+			break
+		}
+		if p.append.touch(touched) {
+			left = append(left, p)
+			continue
+		}
+		batch = append(batch, p)
+		events, bytes = events+len(p.append.events), bytes+p.append.bytes
+	}
+	q.waiting = left
+	return batch, q.closed && len(batch) == 0
+}
+
+// touch marks everything the append reads and writes, and tells whether that collides with what was marked before. It marks
+// even then: who comes later and depends on a waiting append has to wait behind it.
+func (e *encoded) touch(touched map[resource]bool) (collides bool) {
+	for r, write := range e.resources() {
+		wrote, seen := touched[r]
+		collides = collides || seen && (write || wrote)
+		touched[r] = wrote || write
+	}
+	return collides
+}
+
+// resources lists each one once, so that an append that drops and takes the same claim does not collide with itself.
+func (e *encoded) resources() map[resource]bool {
+	all := make(map[resource]bool, 1+len(e.conditions)+len(e.Takes)+len(e.Drops)+len(e.Held)+len(e.keys))
+	mark := func(kind byte, name string, write bool) {
+		r := resource{e.Command.Tenant, kind, name}
+		all[r] = all[r] || write
+	}
+	mark('i', string(e.Command.ID[:]), true)
+	for _, c := range e.conditions {
+		mark('s', string(c.stream), c.written)
+	}
+	for _, h := range e.Takes {
+		mark('c', h.Scope+" "+string(h.Key), true)
+	}
+	for _, h := range e.Drops {
+		mark('c', h.Scope+" "+string(h.Key), true)
+	}
+	for _, h := range e.Held {
+		mark('c', h.Scope+" "+string(h.Key), false)
+	}
+	for _, k := range e.keys {
+		mark('p', string(k.subject[:]), true)
+	}
+	return all
+}

@@ -1,0 +1,106 @@
+package reactor
+
+import (
+	"testing"
+)
+
+func TestPurgedBusLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.start(w.runner(w.mail(nil)))
+	w.add("lead.created", "lead.created")
+	w.relay(1)
+	w.done(1, 2)
+	stop()
+	w.add("lead.created", "invoice.issued", "lead.created")
+	w.relay(3)
+	if err := w.stream().Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := w.runner(w.mail(nil))
+	r.cfg.Poll = 1 << 40 // the hole is seen at the next message, not by looking into the log
+	stop = w.run(r)
+	w.add("lead.created")
+	w.relay(6)
+	w.done(1, 2, 3, 5, 6)
+	w.wantCalls(1, 2, 3, 5, 6)
+	stop()
+
+	// Nothing comes after the purge, so nothing on the bus tells of it.
+	w.add("lead.created")
+	w.relay(7)
+	if err := w.stream().Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.run(w.runner(w.mail(nil)))
+	w.done(1, 2, 3, 5, 6, 7)
+	w.wantCalls(1, 2, 3, 5, 6, 7)
+}
+
+func TestLostMessageInTheMiddle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(w.runner(w.mail(nil)))()
+	w.add("lead.created", "lead.created", "lead.created")
+	w.relay(1)
+	if err := w.stream().DeleteMsg(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	w.run(w.runner(w.mail(nil)))
+	w.done(1, 2, 3)
+	w.wantCalls(1, 2, 3)
+}
+
+func TestStreamIsMadeAfreshUnderARunningReactor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(w.runner(w.mail(nil)))
+	w.add("lead.created", "lead.created")
+	w.relay(1)
+	w.done(1, 2)
+	if err := w.js.DeleteStream(t.Context(), "STREAMFLOW_L1"); err != nil {
+		t.Fatal(err)
+	}
+	w.add("lead.created", "lead.created")
+	w.makeStream(4) // retention asks for no more
+	w.relay(4)
+	w.done(1, 2, 3, 4)
+	w.wantCalls(1, 2, 3, 4)
+}
+
+func TestWithoutABus(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if err := w.js.DeleteStream(t.Context(), "STREAMFLOW_L1"); err != nil {
+		t.Fatal(err)
+	}
+	w.start(w.runner(w.mail(nil)))
+	w.add("lead.created", "lead.created")
+	w.done(1, 2)
+	w.makeStream(1) // late, and repeats what was read from the log
+	w.relay(1)
+	w.add("lead.created")
+	w.relay(3)
+	w.done(1, 2, 3)
+	w.wantCalls(1, 2, 3)
+}
+
+// TestLogWentBack: Postgres is restored from an older copy while the reactor runs, and the lost positions are taken again.
+func TestLogWentBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(w.runner(w.mail(nil)))
+	w.add("lead.created", "lead.created", "lead.created")
+	w.relay(1)
+	w.done(1, 2, 3)
+	w.mu.Lock()
+	w.events = w.events[:1]
+	w.mu.Unlock()
+	w.exec(`with a as (update log.lane set head = 1, epoch = 2), b as (update log.reactor_checkpoint set position = 1) delete from log.effect where position > 1`)
+	w.add("lead.won", "lead.won")
+	w.done(1, 2, 3)
+	w.wantCalls(1, 2, 3, 2, 3)
+	if w.calls[3].Event.Type != "lead.won" {
+		t.Errorf("called for %s", w.calls[3].Event.Type)
+	}
+}

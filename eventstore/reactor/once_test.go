@@ -1,0 +1,192 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestEffectsInOrderOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.start(w.runner(w.mail(nil)))
+	w.add("lead.created", "invoice.issued", "lead.won", "lead.created")
+	w.relay(1)
+	w.done(1, 3, 4)
+	stop()
+	w.add("lead.created", "invoice.issued")
+	w.relay(5)
+	stop = w.run(w.runner(w.mail(nil)))
+	w.done(1, 3, 4, 5)
+	w.until("the checkpoint passes what is not wanted", func() bool { return w.count(`select position from log.reactor_checkpoint`) == 6 })
+	stop()
+
+	// Whatever makes everything come once more, recorded effects are not executed again.
+	w.exec(`update log.reactor_checkpoint set position = 0`)
+	if err := w.stream().DeleteConsumer(t.Context(), "reactor_mail"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(w.runner(w.mail(nil)))
+	w.until("the checkpoint is back", func() bool { return w.count(`select position from log.reactor_checkpoint`) == 6 })
+	w.done(1, 3, 4, 5)
+	w.wantCalls(1, 3, 4, 5)
+}
+
+func TestCrashBeforeTheRecordRepeatsWithTheSameID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, crash := context.WithCancel(t.Context())
+	r := w.runner(w.mail(func(ctx context.Context, e Effect, call int) error {
+		if call == 1 && e.Event.Position == 2 {
+			crash()
+			<-ctx.Done() // the outside call was made; its answer was never seen
+			return ctx.Err()
+		}
+		return nil
+	}))
+	r.cfg.Grace = 10 * time.Millisecond
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	w.until("the reactor has a place", func() bool { return w.count(`select count(*) from log.reactor_checkpoint`) == 1 })
+	w.add("lead.created", "lead.created", "lead.created")
+	w.relay(1)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if n := w.count(`select count(*) from log.parked_effect`); n != 0 {
+		t.Errorf("%d effects were parked because we stopped", n)
+	}
+	w.run(r)
+	w.done(1, 2, 3)
+	w.wantCalls(1, 2, 2, 3)
+	if w.calls[1].ID != w.calls[2].ID || w.calls[1].ID != EffectID("mail", 1, 2, 0) || w.calls[0].ID == w.calls[1].ID {
+		t.Errorf("ids %s and %s", w.calls[1].ID, w.calls[2].ID)
+	}
+}
+
+func TestRunningEffectIsNotCutShort(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	began := make(chan struct{})
+	stop := w.start(w.runner(w.mail(func(ctx context.Context, _ Effect, _ int) error {
+		close(began)
+		select {
+		case <-ctx.Done():
+		case <-time.After(300 * time.Millisecond):
+		}
+		return ctx.Err()
+	})))
+	w.add("lead.created")
+	w.relay(1)
+	<-began
+	stop()
+	w.done(1)
+}
+
+func TestOurOwnFailuresParkNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(w.runner(w.mail(func(_ context.Context, e Effect, call int) error {
+		if call == 1 && e.Event.Position == 2 { // the database fails between the call and its record
+			w.exec(`alter table log.effect rename to lost`)
+			time.AfterFunc(500*time.Millisecond, func() { w.exec(`alter table log.lost rename to effect`) })
+		}
+		return nil
+	})))
+	w.add("lead.created", "lead.created", "lead.created")
+	w.relay(1)
+	w.until("all are called", func() bool { return len(w.positions()) >= 3 })
+	w.done(1, 2, 3)
+	w.wantCalls(1, 2, 3)
+	if n := w.count(`select count(*) from log.parked_effect`); n != 0 {
+		t.Errorf("%d effects were parked because our database was away", n)
+	}
+}
+
+func TestOneNodeAtATime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var running, most atomic.Int32
+	slow := func(context.Context, Effect, int) error {
+		most.Store(max(most.Load(), running.Add(1)))
+		time.Sleep(10 * time.Millisecond)
+		running.Add(-1)
+		return nil
+	}
+	stopFirst := w.start(w.runner(w.mail(slow)))
+	w.run(w.runner(w.mail(slow)))
+	var all []int64
+	for i := range 40 {
+		w.add("lead.created")
+		w.relay(i + 1)
+		all = append(all, int64(i+1))
+		if i == 20 {
+			stopFirst() // the other one takes over
+		}
+	}
+	w.done(all...)
+	w.wantCalls(all...)
+	if most.Load() != 1 {
+		t.Errorf("%d effects ran at the same time", most.Load())
+	}
+}
+
+func TestDeadNodeIsReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(w.runner(w.mail(nil)))()
+	w.exec(`update log.lease set holder = gen_random_uuid(), until = clock_timestamp() + interval '700 ms'`)
+	w.add("lead.created")
+	w.relay(1)
+	w.run(w.runner(w.mail(nil)))
+	time.Sleep(300 * time.Millisecond)
+	w.wantCalls()
+	w.done(1)
+}
+
+func TestLeaseLostEndsTheTerm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := lease{pool: w.engine, name: "x", holder: [16]byte{1}, ttl: 500 * time.Millisecond, log: w.runner().cfg.Logger}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	terms := 0
+	l.while(ctx, func(term context.Context) {
+		switch terms++; terms {
+		case 1: // taken by another
+			w.exec(`update log.lease set holder = gen_random_uuid(), until = clock_timestamp() + interval '300 ms' where name = 'x'`)
+		case 2: // the database does not answer
+			w.exec(`alter table log.lease rename to lost`)
+			defer w.exec(`alter table log.lost rename to lease`)
+		default:
+			cancel()
+		}
+		<-term.Done()
+	})
+	if terms != 3 || !errors.Is(ctx.Err(), context.Canceled) {
+		t.Errorf("%d terms, %v", terms, ctx.Err())
+	}
+}
+
+func TestNewReactorsBeginAtTheHead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add("lead.created", "lead.created")
+	w.relay(1)
+	history := Reactor{Name: "follow", Types: []string{"lead.created"}, History: true, Handle: func(_ context.Context, e Effect) error { w.called(e); return nil }}
+	stop := w.start(w.runner(w.mail(nil)))
+	w.until("a place", func() bool { return w.count(`select position from log.reactor_checkpoint`) == 2 })
+	stop()
+	w.add("lead.created") // while it is down: not the past any more
+	w.relay(3)
+	w.run(w.runner(w.mail(nil), history))
+	w.until("both", func() bool { return w.count(`select count(*) from log.effect`) == 4 })
+	got := w.positions()
+	slices.Sort(got)
+	if !slices.Equal(got, []int64{1, 2, 3, 3}) {
+		t.Errorf("calls at %v", got)
+	}
+}

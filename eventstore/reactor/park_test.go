@@ -1,0 +1,136 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+func TestFailingEffectIsParkedAndTheNextGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	broken := true
+	r := w.runner(w.mail(func(ctx context.Context, e Effect, _ int) error {
+		switch {
+		case !broken:
+			return nil
+		case e.Event.Position == 2:
+			return errors.New("the other side \x00 said \xff no" + strings.Repeat("ü", reasonLimit))
+		case e.Event.Position == 3:
+			panic("broken")
+		case e.Event.Position == 4:
+			<-ctx.Done() // too slow
+			return ctx.Err()
+		}
+		return nil
+	}))
+	r.cfg.Timeout = 20 * time.Millisecond
+	stop := w.start(r)
+	w.add("lead.created", "lead.created", "lead.created", "lead.created", "lead.created")
+	w.relay(1)
+	w.done(1, 5)
+	w.wantCalls(1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5)
+	stop()
+	for position, reason := range map[int]string{2: "the other side \uFFFD said \uFFFD no", 3: "broken", 4: "deadline exceeded"} {
+		if n := w.count(`select count(*) from log.parked_effect where reactor = 'mail' and effect = $1 and lane = 1 and position = $2
+			and tries = 3 and parked_at > now() - interval '1 minute' and position($3 in error) > 0 and octet_length(error) <= 4000`,
+			EffectID("mail", 1, int64(position), 0), position, reason); n != 1 {
+			t.Errorf("the effect at %d is not parked", position)
+		}
+	}
+
+	// Parked is settled: it does not come back by itself.
+	w.exec(`update log.reactor_checkpoint set position = 0`)
+	stop = w.run(r)
+	w.until("the checkpoint is back", func() bool { return w.count(`select position from log.reactor_checkpoint`) == 5 })
+	stop()
+	w.wantCalls(1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5)
+
+	id := EffectID("mail", 1, 2, 0)
+	if err := r.Redeliver(t.Context(), "mail", id); err == nil || !strings.Contains(err.Error(), "said") {
+		t.Errorf("redeliver: %v", err)
+	}
+	if err := r.Redeliver(t.Context(), "mail", EffectID("mail", 1, 3, 0)); err == nil {
+		t.Error("redelivered a panic")
+	}
+	if n := w.count(`select count(*) from log.parked_effect where tries = 4`); n != 2 {
+		t.Errorf("%d effects have four tries", n)
+	}
+	broken = false
+	if err := r.Redeliver(t.Context(), "mail", id); err != nil {
+		t.Error(err)
+	}
+	w.done(1, 2, 5)
+	if n := w.count(`select count(*) from log.parked_effect`); n != 2 {
+		t.Errorf("%d effects are parked", n)
+	}
+	for _, unknown := range []struct {
+		reactor string
+		effect  uuid.UUID
+	}{{"mail", id}, {"mail", uuid.New()}, {"none", EffectID("mail", 1, 3, 0)}} {
+		if err := r.Redeliver(t.Context(), unknown.reactor, unknown.effect); !errors.Is(err, ErrNotParked) {
+			t.Errorf("redeliver %v: %v", unknown, err)
+		}
+	}
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	ok := func(context.Context, Effect) error { return nil }
+	good := Reactor{Name: "a", Types: []string{"*"}, Handle: ok}
+	parts := Config{Pool: new(pgxpool.Pool), JS: struct{ jetstream.JetStream }{}, Read: (&world{}).read}
+	for name, bad := range map[string][]Reactor{
+		"twice":      {good, good},
+		"no name":    {{Types: []string{"*"}, Handle: ok}},
+		"wild name":  {{Name: "a.b", Types: []string{"*"}, Handle: ok}},
+		"no types":   {{Name: "a", Handle: ok}},
+		"bad type":   {{Name: "a", Types: []string{"lead"}, Handle: ok}},
+		"no handler": {{Name: "a", Types: []string{"*"}}},
+	} {
+		if _, err := New(parts, bad...); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := New(parts, good); err != nil {
+		t.Error(err)
+	}
+	if _, err := New(Config{}, good); err == nil {
+		t.Error("made without anything to run on")
+	}
+	for pattern, want := range map[string]bool{"*": true, "lead.*": true, "lead.created": true, "lead.create": false, "lea.*": false, "leads.*": false} {
+		if got := (Reactor{Types: []string{pattern}}).wants("lead.created"); got != want {
+			t.Errorf("%s wants lead.created: %v", pattern, got)
+		}
+	}
+}
+
+// TestEffectID: the ids are for ever, so their value is too.
+func TestEffectID(t *testing.T) {
+	t.Parallel()
+	id := EffectID("mail", 1, 42, 0)
+	if id.Version() != 8 || id.Variant() != uuid.RFC4122 {
+		t.Errorf("%s has version %d, variant %s", id, id.Version(), id.Variant())
+	}
+	if want := "8a133378-a6e7-8836-aa55-4f87dde47a11"; id.String() != want {
+		t.Errorf("id %s, want %s", id, want)
+	}
+	seen := map[uuid.UUID]bool{id: true}
+	for _, other := range []uuid.UUID{EffectID("mai", 1, 42, 0), EffectID("mail", 2, 42, 0), EffectID("mail", 1, 43, 0), EffectID("mail", 1, 42, 1)} {
+		if seen[other] {
+			t.Errorf("%s twice", other)
+		}
+		seen[other] = true
+	}
+	e := newEffect("mail", eventstore.Event{Lane: 1, Position: 42})
+	if e.Part(0) != e.ID || e.Part(1) != EffectID("mail", 1, 42, 1) {
+		t.Errorf("parts %s and %s of %s", e.Part(0), e.Part(1), e.ID)
+	}
+}

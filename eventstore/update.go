@@ -1,0 +1,278 @@
+package eventstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// decideAttempts bounds how often a command is decided again because a stream it read had moved.
+const decideAttempts = 16
+
+// Decision is one attempt at deciding a command. What it reads becomes a condition of what it writes: the append holds
+// only if every stream it loaded is still where it was, so a decision can be neither stale nor half done.
+type Decision struct {
+	log     *Log
+	command Command
+	fresh   bool                // do not trust cached states
+	cached  bool                // a cached state was used
+	held    map[claimRef]Stream // claims that earlier attempts found held
+	relied  []Holding           // those of them that the decision asked for
+	loaded  map[Stream]*reading // what was read, or is new
+	append  Append
+	misuse  error
+}
+
+type reading struct {
+	version int
+	state   any
+	evolve  func(any, Fact) any // nil where only the version was read
+	added   []Fact
+}
+
+type claimRef struct{ scope, key string }
+
+type cachedState struct {
+	version int
+	state   any
+	evolve  func(any, Fact) any
+}
+
+// Evolver is a fact that changes the state S of its aggregate.
+type Evolver[S any] interface {
+	Fact
+	Evolve(S) S
+}
+
+// Update decides a command and appends what it decided, once.
+//
+// The decide function reads states ([State]), says what happens ([Decision.Append] …), and returns nil; it may run several
+// times, so it has no side effects. It runs alone, in order of arrival on this node, for each of the named streams; other
+// streams it loads are only checked. An error it returns ends the call and is no outcome, unless the command has one already,
+// which is then the answer: return one for what was refused before any rule ran. A rule's no is [Decision.Refuse]. A decision
+// that appends nothing is recorded as [Unchanged], and changes nothing else either.
+//
+// Besides decide's own, errors are those of [Log.Append], but never a [ConflictError].
+func (l *Log) Update(ctx context.Context, c Command, streams []Stream, decide func(context.Context, *Decision) error) (Outcome, error) {
+	leave, err := l.turns.take(ctx, c.Tenant, streams)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer leave()
+
+	held := map[claimRef]Stream{}
+	for attempt := range decideAttempts {
+		d := &Decision{log: l, command: c, fresh: attempt > 0, held: held, loaded: map[Stream]*reading{}}
+		a, err := d.run(ctx, decide)
+		if err != nil {
+			if d.cached { // what it stumbled over may be long past
+				continue
+			}
+			return l.recordedInstead(ctx, c, err)
+		}
+		out, err := l.Append(ctx, a)
+		var conflict *ConflictError
+		var claimed *ClaimedError
+		switch {
+		case err == nil:
+			if !out.Replayed {
+				d.remember()
+			}
+			return out, nil
+		case errors.As(err, &conflict):
+			l.states.Remove(stateRef{c.Tenant, conflict.Stream})
+		case errors.As(err, &claimed):
+			held[claimRef{claimed.Scope, string(claimed.Key)}] = claimed.Holder
+		case errors.Is(err, ErrErased) && d.cached: // the state from before the erasure
+		default:
+			return Outcome{}, err
+		}
+	}
+	return Outcome{}, ErrContended
+}
+
+// recordedInstead answers a call that ended without a decision: a repeat gets its outcome whatever it stumbles over now, most
+// often what the command itself has changed.
+func (l *Log) recordedInstead(ctx context.Context, c Command, cause error) (Outcome, error) {
+	o, ok, err := l.Recorded(ctx, c)
+	switch {
+	case errors.Is(err, ErrCommandReused):
+		return Outcome{}, err
+	case err != nil || !ok:
+		return Outcome{}, cause
+	}
+	return o, nil
+}
+
+func (d *Decision) run(ctx context.Context, decide func(context.Context, *Decision) error) (Append, error) {
+	if err := decide(ctx, d); err != nil {
+		return Append{}, err
+	}
+	return d.finish()
+}
+
+// State folds a stream into S and makes its version a condition of the append. The version of a stream that does not exist is 0.
+func State[S any](ctx context.Context, d *Decision, stream Stream) (S, int, error) {
+	var zero S
+	if r := d.loaded[stream]; r != nil && r.evolve != nil {
+		s, ok := r.state.(S)
+		if !ok {
+			return zero, 0, fmt.Errorf("stream %s was loaded as %T, not %T", stream, r.state, zero)
+		}
+		return s, r.version, nil
+	}
+	ref := stateRef{d.command.Tenant, stream}
+	if c, ok := d.log.states.Get(ref); ok && !d.fresh {
+		if s, ok := c.state.(S); ok {
+			d.cached = true
+			d.loaded[stream] = &reading{version: c.version, state: s, evolve: c.evolve}
+			return s, c.version, nil
+		}
+	}
+	events, err := d.log.ReadStream(ctx, d.command.Tenant, stream, 0)
+	if err != nil {
+		return zero, 0, err
+	}
+	s, err := Fold[S](ctx, d.log, events)
+	if err != nil {
+		return zero, 0, err
+	}
+	d.loaded[stream] = &reading{version: len(events), state: s, evolve: func(state any, f Fact) any {
+		return f.(Evolver[S]).Evolve(state.(S))
+	}}
+	return s, len(events), nil
+}
+
+// Fold evolves S over one stream's events, personal fields in the clear.
+func Fold[S any](ctx context.Context, l *Log, events []Event) (S, error) {
+	var s S
+	facts, err := l.Decode(ctx, events)
+	if err != nil {
+		return s, err
+	}
+	for i, f := range facts {
+		e, ok := f.(Evolver[S])
+		if !ok {
+			return s, fmt.Errorf("%s in stream %s does not evolve a %T", events[i].Type, events[i].Stream, s)
+		}
+		s = e.Evolve(s)
+	}
+	return s, nil
+}
+
+// Version reads only how far a stream is, and makes that a condition of the append.
+func (d *Decision) Version(ctx context.Context, stream Stream) (int, error) {
+	if r := d.loaded[stream]; r != nil {
+		return r.version, nil
+	}
+	v, err := d.log.StreamVersion(ctx, d.command.Tenant, stream)
+	if err != nil {
+		return 0, err
+	}
+	d.loaded[stream] = &reading{version: v}
+	return v, nil
+}
+
+// New says that a stream does not exist yet, without reading it; the append fails if it does.
+func (d *Decision) New(stream Stream) {
+	if d.loaded[stream] == nil {
+		d.loaded[stream] = &reading{}
+	}
+}
+
+// Append adds facts to a stream that was loaded or is new.
+func (d *Decision) Append(stream Stream, facts ...Fact) {
+	r := d.loaded[stream]
+	switch {
+	case r == nil:
+		d.misuse = fmt.Errorf("append to %s, which was neither loaded nor declared new", stream)
+		return
+	case len(facts) == 0:
+		return
+	}
+	r.added = append(r.added, facts...)
+	for i := range d.append.Writes {
+		if d.append.Writes[i].Stream == stream {
+			d.append.Writes[i].Facts = r.added
+			return
+		}
+	}
+	d.append.Writes = append(d.append.Writes, Write{Stream: stream, Facts: r.added})
+}
+
+// Take claims a unique value for a stream. Where another stream holds it, held is true and holder names it: refuse, or work
+// with the holder. That it still holds the value becomes a condition, so that either is true at the append's position.
+func (d *Decision) Take(stream Stream, c Claim) (holder Stream, held bool) {
+	if holder = d.held[claimRef{c.Scope, string(c.Key)}]; holder != "" && holder != stream {
+		d.relied = append(d.relied, Holding{Claim: c, Stream: holder})
+		return holder, true
+	}
+	d.append.Takes = append(d.append.Takes, Holding{Claim: c, Stream: stream})
+	return "", false
+}
+
+// Drop releases a value that the stream holds.
+func (d *Decision) Drop(stream Stream, c Claim) {
+	d.append.Drops = append(d.append.Drops, Holding{Claim: c, Stream: stream})
+}
+
+// NewSubject makes a data subject; facts of this append may hold its personal fields.
+func (d *Decision) NewSubject() uuid.UUID {
+	id := uuid.Must(uuid.NewV7())
+	d.append.Subjects = append(d.append.Subjects, id)
+	return id
+}
+
+// Erase destroys a data subject's key together with the append.
+func (d *Decision) Erase(subject uuid.UUID) { d.append.Destroy = append(d.append.Destroy, subject) }
+
+// Answer sets what the command's answer is rendered from; it is kept for ever, so ids and versions, nothing personal.
+func (d *Decision) Answer(params any) {
+	data, err := json.Marshal(params)
+	if err != nil {
+		d.misuse = fmt.Errorf("answer of the command: %w", err)
+	}
+	d.append.Params = data
+}
+
+// Refuse records a rule's no. Whatever the decision appended before is dropped; what it read stays a condition.
+func (d *Decision) Refuse(code string, params any) {
+	d.append = Append{Verdict: Refused, Code: code}
+	for _, r := range d.loaded {
+		r.added = nil
+	}
+	d.Answer(params)
+}
+
+func (d *Decision) finish() (Append, error) {
+	a := d.append
+	if a.Verdict == Accepted && len(a.Writes) == 0 {
+		if len(a.Destroy) > 0 {
+			return a, errors.New("a data subject is erased without an event that says so")
+		}
+		a = Append{Verdict: Unchanged, Params: a.Params}
+	}
+	a.Command, a.Held = d.command, d.relied
+	a.At = make(map[Stream]int, len(d.loaded))
+	for stream, r := range d.loaded {
+		a.At[stream] = r.version
+	}
+	return a, d.misuse
+}
+
+// remember keeps the states as they are after the append.
+func (d *Decision) remember() {
+	for stream, r := range d.loaded {
+		if r.evolve == nil {
+			continue
+		}
+		s := r.state
+		for _, f := range r.added {
+			s = r.evolve(s, f)
+		}
+		d.log.states.Add(stateRef{d.command.Tenant, stream}, cachedState{r.version + len(r.added), s, r.evolve})
+	}
+}

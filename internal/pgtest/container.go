@@ -1,0 +1,93 @@
+package pgtest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
+)
+
+const (
+	// engineLimit is how long a Docker engine has to answer to count as one; a client program alone is none.
+	engineLimit = 2 * time.Second
+	// imageLimit is how long the image's download and start may take.
+	imageLimit = 3 * time.Minute
+)
+
+var errNoEngine = errors.New("no Docker engine answers")
+
+// startContainer runs Postgres in a container, or returns errNoEngine.
+func startContainer() (*source, string, error) {
+	if !engineAnswers() {
+		return nil, "", errNoEngine
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), imageLimit)
+	defer cancel()
+	image := cmp.Or(os.Getenv("STREAMFLOW_TEST_POSTGRES_IMAGE"), "postgres:18")
+	command := []string{"postgres"}
+	for name, value := range settings {
+		command = append(command, "-c", name+"="+value)
+	}
+	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
+		command = append(command, "-c", name+"=off") // the data is thrown away
+	}
+	container, err := testcontainers.Run(ctx, image,
+		testcontainers.WithEnv(map[string]string{"POSTGRES_PASSWORD": "postgres"}),
+		testcontainers.WithExposedPorts("5432/tcp"),
+		testcontainers.WithCmd(command...),
+		testcontainers.WithLogger(log.NewNoopLogger()))
+	stop := func() {
+		// At once: by default the stop signal lets Postgres wait for its clients.
+		if err := testcontainers.TerminateContainer(container, testcontainers.StopTimeout(0)); err != nil {
+			say("remove the container: %v", err)
+		}
+	}
+	if err != nil {
+		stop()
+		return nil, "", err
+	}
+	endpoint, err := container.PortEndpoint(ctx, "5432/tcp", "")
+	if err != nil {
+		stop()
+		return nil, "", err
+	}
+	admin := url.URL{Scheme: "postgres", User: url.UserPassword("postgres", "postgres"), Host: endpoint, Path: "/postgres", RawQuery: "sslmode=disable"}
+	if err := waitUntilUp(ctx, admin.String()); err != nil {
+		stop()
+		return nil, "", err
+	}
+	return &source{admin: admin, close: stop}, "container of " + image, nil
+}
+
+// engineAnswers asks every engine that testcontainers would use: making its client asks each for its state.
+func engineAnswers() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), engineLimit)
+	defer cancel()
+	engine, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return false
+	}
+	_ = engine.Close()
+	return true
+}
+
+func waitUntilUp(ctx context.Context, address string) error {
+	for {
+		conn, err := pgx.Connect(ctx, address)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for Postgres: %w", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,309 @@
+-- +goose Up
+-- The log: the only truth. Everything in it is written by log.append and never changed.
+
+-- +goose StatementBegin
+do $$
+declare r text;
+begin
+  -- Roles belong to the whole server, so another database of it may have made them already, or may be doing so now.
+  foreach r in array array['streamflow_owner', 'streamflow_app', 'streamflow_staff', 'streamflow_engine'] loop
+    begin
+      if not exists (select from pg_roles where rolname = r) then
+        execute format('create role %I nologin', r);
+      end if;
+    exception when duplicate_object or unique_violation then null;
+    end;
+    if not pg_has_role(current_user, r, 'member') or not (select rolsuper from pg_roles where rolname = current_user) then
+      begin
+        execute format('grant %I to current_user', r);
+      exception when unique_violation then null;
+      end;
+    end if;
+  end loop;
+end $$;
+-- +goose StatementEnd
+
+create schema log authorization streamflow_owner;
+create schema app authorization streamflow_owner;
+set local role streamflow_owner;
+grant usage on schema log to streamflow_app, streamflow_staff, streamflow_engine;
+grant usage on schema app to streamflow_app, streamflow_staff, streamflow_engine;
+
+create table log.lane (
+  lane smallint primary key check (lane >= 1),
+  head bigint not null default 0,
+  epoch integer not null default 1,
+  recorded_at timestamptz not null default 'epoch'
+) with (fillfactor = 10);
+comment on table log.lane is 'One row per totally ordered ledger. An append locks its row first and holds it until the commit is visible.';
+comment on column log.lane.lane is 'Number of the lane, from 1.';
+comment on column log.lane.head is 'Position of the newest event; positions 1..head exist, without a gap.';
+comment on column log.lane.epoch is 'Rises when the database went back to an older copy; cursors carry it.';
+comment on column log.lane.recorded_at is 'Recorded time of the newest event; never falls.';
+
+create table log.event (
+  lane smallint not null,
+  version integer not null check (version >= 1),
+  position bigint not null check (position >= 1),
+  recorded_at timestamptz not null,
+  effective_at timestamptz,
+  tenant uuid not null,
+  id uuid not null,
+  command_id uuid not null,
+  causation_id uuid,
+  schema_version smallint not null,
+  stream text not null,
+  type text not null,
+  correlation_id text not null,
+  actor_kind text not null,
+  actor_id text not null,
+  actor_via text not null,
+  data json not null,
+  constraint event_pkey primary key (lane, position),
+  constraint event_stream_version unique (tenant, stream, version),
+  constraint event_id unique (id)
+);
+create index event_tenant on log.event (tenant, position);
+comment on table log.event is 'Facts, in order. No role but the owner can change or delete one, and nothing runs as the owner.';
+comment on column log.event.lane is 'The ledger the event is in.';
+comment on column log.event.position is 'Dense number in the lane: 1, 2, 3 … in commit order.';
+comment on column log.event.tenant is 'The business whose event it is, or the provider space.';
+comment on column log.event.stream is 'The aggregate: <category>-<id>.';
+comment on column log.event.version is 'Dense number in the stream: 1, 2, 3 …';
+comment on column log.event.id is 'UUIDv7 of the event; also its message id on the bus.';
+comment on column log.event.type is '<category>.<fact>.';
+comment on column log.event.schema_version is 'Version of the type''s form; older ones are upcast when read.';
+comment on column log.event.data is 'The exact bytes that were written (type json keeps them); personal fields are encrypted inside.';
+comment on column log.event.command_id is 'The command that made it.';
+comment on column log.event.correlation_id is 'What the caller calls the whole conversation.';
+comment on column log.event.causation_id is 'The event that led to the command, where one did.';
+comment on column log.event.actor_kind is 'user, staff, partner, token or system.';
+comment on column log.event.actor_id is 'Who: id of the user, partner or process.';
+comment on column log.event.actor_via is 'Through what: a portal, a key id, a verb of the command line.';
+comment on column log.event.recorded_at is 'When the log took it; monotone in the lane.';
+comment on column log.event.effective_at is 'When it holds in the business, where the domain says so.';
+
+create table log.command (
+  tenant uuid not null,
+  id uuid not null,
+  first_position bigint not null,
+  recorded_at timestamptz not null,
+  events integer not null,
+  lane smallint not null,
+  outcome smallint not null check (outcome in (0, 1, 2)),
+  fingerprint bytea not null,
+  code text not null,
+  params json,
+  primary key (tenant, id)
+);
+comment on table log.command is 'The one, permanent outcome of every command; a repeat is answered from it.';
+comment on column log.command.tenant is 'The business the command acted for.';
+comment on column log.command.id is 'Hash of tenant, caller and Idempotency-Key.';
+comment on column log.command.fingerprint is 'Hash of the request; another one under the same id is told so.';
+comment on column log.command.outcome is '0 accepted, 1 unchanged (already so), 2 refused by a rule; the last two take no position.';
+comment on column log.command.code is 'Code of the refusal, else empty.';
+comment on column log.command.params is 'What, with the streams, the answer is rendered from.';
+comment on column log.command.lane is 'Lane of its events.';
+comment on column log.command.first_position is 'Position of its first event; without events the head it was decided at.';
+comment on column log.command.events is 'How many events it made.';
+comment on column log.command.recorded_at is 'When the outcome was recorded.';
+
+create table log.claim (
+  tenant uuid not null,
+  scope text not null,
+  key bytea not null,
+  stream text not null,
+  primary key (tenant, scope, key)
+);
+comment on table log.claim is 'Unique values held by streams, taken and released inside appends.';
+comment on column log.claim.tenant is 'Within which business the value is unique.';
+comment on column log.claim.scope is 'What is unique, for example lead.email.';
+comment on column log.claim.key is 'The value; a keyed hash where it is personal.';
+comment on column log.claim.stream is 'The stream that holds it.';
+
+create table log.subject_key (
+  tenant uuid not null,
+  subject uuid not null,
+  wrapped bytea,
+  created_at timestamptz not null,
+  destroyed_at timestamptz,
+  primary key (tenant, subject),
+  check ((wrapped is null) = (destroyed_at is not null))
+);
+comment on table log.subject_key is 'One wrapped key per data subject; destroying it erases what it encrypted, in every replay.';
+comment on column log.subject_key.tenant is 'The business that holds the person''s data.';
+comment on column log.subject_key.subject is 'The person; one id follows them through lead, contact, convert and merge.';
+comment on column log.subject_key.wrapped is 'AES-256-GCM key wrapped by the master key; null once destroyed.';
+comment on column log.subject_key.created_at is 'Recorded time of the append that brought it.';
+comment on column log.subject_key.destroyed_at is 'Recorded time of the erasure, else null.';
+
+create table log.seal (
+  lane smallint not null,
+  size bigint not null check (size >= 1),
+  root bytea not null,
+  note text not null,
+  hashes bytea[] not null,
+  sealed_at timestamptz not null,
+  primary key (lane, size)
+);
+comment on table log.seal is 'Signed RFC 6962 tree heads over the positions of a lane.';
+comment on column log.seal.lane is 'The lane.';
+comment on column log.seal.size is 'How many positions, from 1, the head covers.';
+comment on column log.seal.root is 'Merkle root over their leaf hashes.';
+comment on column log.seal.note is 'The head as a signed checkpoint note.';
+comment on column log.seal.hashes is 'Compact range of the tree, from which the next seal goes on.';
+comment on column log.seal.sealed_at is 'When it was signed.';
+
+create table log.lease (
+  name text primary key,
+  holder uuid not null,
+  term bigint not null,
+  until timestamptz not null
+) with (fillfactor = 20);
+comment on table log.lease is 'Who does a job that one node does at a time. Only a hint: every job is fenced by what it writes to.';
+comment on column log.lease.name is 'The job, for example relay-1.';
+comment on column log.lease.holder is 'The node.';
+comment on column log.lease.term is 'Rises with every change of holder.';
+comment on column log.lease.until is 'When it lapses, by the database''s clock.';
+
+-- +goose StatementBegin
+create function log.append(
+  p_lane smallint,
+  a_tenant uuid[], a_command uuid[], a_fingerprint bytea[], a_outcome smallint[], a_code text[], a_params text[], a_events integer[],
+  c_append integer[], c_tenant uuid[], c_stream text[], c_version integer[],
+  e_append integer[], e_tenant uuid[], e_stream text[], e_version integer[], e_id uuid[], e_type text[], e_schema smallint[], e_data text[],
+  e_command uuid[], e_correlation text[], e_causation uuid[], e_actor_kind text[], e_actor_id text[], e_actor_via text[], e_effective timestamptz[],
+  k_append integer[], k_tenant uuid[], k_scope text[], k_key bytea[], k_stream text[], k_take boolean[],
+  s_append integer[], s_tenant uuid[], s_subject uuid[], s_wrapped bytea[],
+  out head bigint, out recorded timestamptz, out failed integer[], out reason smallint[], out detail text[]
+) language plpgsql security definer set search_path = pg_catalog
+-- A connection keeps its plans for as long as it lives, so one made while the tables were empty has to be right when they
+-- are not: probes by index only, whatever the statistics say.
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+declare
+  written bigint;
+begin
+  -- The lock comes first and alone: what follows sees everything its former holders committed.
+  select l.head, greatest(l.recorded_at, clock_timestamp()) into head, recorded from log.lane l where l.lane = p_lane for update;
+  if not found then
+    raise exception 'lane % does not exist', p_lane using errcode = 'SF001';
+  end if;
+
+  -- Verdicts: 1 the command has an outcome, 2 a stream is at another version, 3 a claim is not held as the append says.
+  -- k_take is true for a claim to take, false for one to drop, and null for one that k_stream must hold.
+  select array_agg(f.ord), array_agg(f.reason), array_agg(f.detail) into failed, reason, detail from (
+    select distinct on (v.ord) v.ord, v.reason, v.detail from (
+      select a.ord::integer, 1::smallint as reason, '' as detail
+        from unnest(a_tenant, a_command) with ordinality a(tenant, command, ord)
+        where exists (select from log.command c where c.tenant = a.tenant and c.id = a.command)
+      union all
+      select c.append, 2::smallint, c.stream
+        from unnest(c_append, c_tenant, c_stream, c_version) c(append, tenant, stream, version)
+        where c.version <> coalesce((select e.version from log.event e
+          where e.tenant = c.tenant and e.stream = c.stream order by e.version desc limit 1), 0)
+      union all
+      select k.append, 3::smallint, k.scope || ' ' || encode(k.key, 'hex') || ' ' || coalesce(h.stream, '')
+        from unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
+        left join lateral (select c.stream from log.claim c where c.tenant = k.tenant and c.scope = k.scope and c.key = k.key limit 1) h on true
+        where case
+          when k.take is null then h.stream is distinct from k.stream
+          -- What the same append drops, it may take for another stream.
+          when k.take then h.stream <> k.stream and not exists (
+            select from unnest(k_append, k_scope, k_key, k_stream, k_take) d(append, scope, key, stream, take)
+            where d.append = k.append and not d.take and d.scope = k.scope and d.key = k.key and d.stream = h.stream)
+          else false end
+    ) v order by v.ord, v.reason
+  ) f;
+
+  insert into log.event (lane, position, tenant, stream, version, id, type, schema_version, data, command_id, correlation_id,
+      causation_id, actor_kind, actor_id, actor_via, recorded_at, effective_at)
+    select p_lane, append.head + row_number() over (order by e.ord), e.tenant, e.stream, e.version, e.id, e.type, e.schema, e.data::json, e.command,
+      e.correlation, e.causation, e.actor_kind, e.actor_id, e.actor_via, recorded, e.effective
+    from unnest(e_append, e_tenant, e_stream, e_version, e_id, e_type, e_schema, e_data, e_command, e_correlation, e_causation,
+      e_actor_kind, e_actor_id, e_actor_via, e_effective) with ordinality
+      e(append, tenant, stream, version, id, type, schema, data, command, correlation, causation, actor_kind, actor_id, actor_via, effective, ord)
+    where failed is null or e.append <> all (failed);
+  get diagnostics written = row_count;
+
+  insert into log.command (tenant, id, fingerprint, outcome, code, params, lane, first_position, events, recorded_at)
+    select a.tenant, a.command, a.fingerprint, a.outcome, a.code, a.params::json, p_lane,
+      append.head + sum(a.events) over (order by a.ord) - a.events + (a.events > 0)::integer, a.events, recorded
+    from unnest(a_tenant, a_command, a_fingerprint, a_outcome, a_code, a_params, a_events) with ordinality
+      a(tenant, command, fingerprint, outcome, code, params, events, ord)
+    where failed is null or a.ord <> all (failed);
+
+  if cardinality(k_append) > 0 then
+    delete from log.claim c
+      using unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
+      where not k.take and (failed is null or k.append <> all (failed))
+        and c.tenant = k.tenant and c.scope = k.scope and c.key = k.key and c.stream = k.stream;
+    insert into log.claim (tenant, scope, key, stream)
+      select k.tenant, k.scope, k.key, k.stream
+      from unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
+      where k.take and (failed is null or k.append <> all (failed))
+      on conflict do nothing;
+  end if;
+  if cardinality(s_append) > 0 then
+    insert into log.subject_key (tenant, subject, wrapped, created_at)
+      select s.tenant, s.subject, s.wrapped, recorded from unnest(s_append, s_tenant, s_subject, s_wrapped) s(append, tenant, subject, wrapped)
+      where s.wrapped is not null and (failed is null or s.append <> all (failed));
+    update log.subject_key u set wrapped = null, destroyed_at = recorded
+      from unnest(s_append, s_tenant, s_subject, s_wrapped) s(append, tenant, subject, wrapped)
+      where s.wrapped is null and (failed is null or s.append <> all (failed))
+        and u.tenant = s.tenant and u.subject = s.subject and u.destroyed_at is null;
+  end if;
+
+  if written > 0 then
+    update log.lane l set head = l.head + written, recorded_at = recorded where l.lane = p_lane;
+  end if;
+end $$;
+-- +goose StatementEnd
+revoke all on function log.append from public;
+grant execute on function log.append to streamflow_engine;
+
+-- +goose StatementBegin
+create function log.position_at(p_lane smallint, p_at timestamptz) returns bigint language plpgsql stable set search_path = pg_catalog as $$
+declare
+  low bigint := 0;
+  high bigint;
+  middle bigint;
+  at timestamptz;
+begin
+  -- Recorded time never falls in a lane, so a binary search over the dense positions needs no index on it.
+  select l.head into high from log.lane l where l.lane = p_lane;
+  while low < high loop
+    middle := (low + high + 1) / 2;
+    select e.recorded_at into at from log.event e where e.lane = p_lane and e.position = middle;
+    if at <= p_at then low := middle; else high := middle - 1; end if;
+  end loop;
+  return low;
+end $$;
+-- +goose StatementEnd
+
+-- Row-level security is forced, so even the owner is held to a policy.
+-- +goose StatementBegin
+do $$
+declare t text;
+begin
+  foreach t in array array['event', 'command', 'claim', 'subject_key'] loop
+    execute format('alter table log.%I enable row level security', t);
+    execute format('alter table log.%I force row level security', t);
+    execute format('create policy engine on log.%I to streamflow_owner, streamflow_engine using (true) with check (true)', t);
+    execute format('create policy staff on log.%I for select to streamflow_staff using (true)', t);
+    -- The sub-select makes it one lookup per statement; an unset or emptied tenant is null, and null sees nothing.
+    execute format($p$create policy tenant on log.%I for select to streamflow_app
+      using (tenant = (select nullif(current_setting('streamflow.tenant', true), '')::uuid))$p$, t);
+    execute format('grant select on log.%I to streamflow_engine, streamflow_staff, streamflow_app', t);
+  end loop;
+end $$;
+-- +goose StatementEnd
+grant select on log.lane, log.seal to streamflow_app, streamflow_staff, streamflow_engine;
+grant insert on log.lane, log.seal to streamflow_engine;
+grant update (epoch) on log.lane to streamflow_engine;
+grant select, insert, update, delete on log.lease to streamflow_engine;
+reset role;
+
+-- +goose Down
+drop schema log cascade;
+drop schema app cascade;
