@@ -118,3 +118,19 @@ func TestTenants(t *testing.T) {
 	s.want(s.do("GET", "/api/v2/tenants/"+id, call{cookie: s.provider}), 200, "")
 	s.want(s.do("GET", "/api/v2/tenants?limit=101", call{cookie: s.provider}), 422, "validation_failed")
 }
+
+func TestATenantThatIsSuspendedOrClosedIsShutOut(t *testing.T) {
+	s := newSite(t)
+	owner, id := s.tenant("acme")
+	lead, at := s.lead(owner, ann), "/api/v2/tenants/"+id
+	s.want(s.do("POST", at+"/suspend", call{cookie: s.provider, body: `{"reason":"unpaid"}`}), 200, "")
+	s.want(s.do("GET", lead, call{cookie: owner}), 403, "tenant_suspended")
+	s.want(s.do("POST", lead+"/contact", call{cookie: owner, key: "later"}), 403, "tenant_suspended")
+	s.want(s.do("POST", "/api/auth/login", call{body: `{"email":"acme@example.com","password":"` + secret + `"}`}), 403, "tenant_suspended")
+	s.want(s.do("POST", at+"/reactivate", call{cookie: s.provider}), 200, "")
+	s.want(s.do("POST", lead+"/contact", call{cookie: owner, key: "later"}), 200, "") // the refusal was no outcome
+	s.want(s.do("POST", at+"/close", call{cookie: s.provider, body: `{"reason":"left"}`}), 200, "")
+	s.want(s.do("GET", lead, call{cookie: owner}), 401, "unauthenticated")
+	s.want(s.do("POST", at+"/reactivate", call{cookie: s.provider}), 409, "invalid_transition")
+	s.want(s.do("POST", at+"/suspend", call{cookie: owner}), 401, "unauthenticated")
+}

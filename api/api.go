@@ -92,6 +92,9 @@ func (s *server) routes(r chi.Router) {
 	r.Post("/api/v2/tenants", s.command(providers, s.createTenant))
 	r.Get("/api/v2/tenants", s.reading(providers, s.listTenants))
 	r.Get("/api/v2/tenants/{id}", s.reading(providers, s.getTenant))
+	r.Post("/api/v2/tenants/{id}/suspend", s.command(providers, s.suspendTenant))
+	r.Post("/api/v2/tenants/{id}/reactivate", s.command(providers, s.reactivateTenant))
+	r.Post("/api/v2/tenants/{id}/close", s.command(providers, s.closeTenant))
 
 	r.Post("/api/v2/leads", s.command(sellers, s.createLead))
 	r.Get("/api/v2/leads/{id}", s.reading(readers, s.getLead))
@@ -127,11 +130,11 @@ func (s *server) wrongMethod(w http.ResponseWriter, r *http.Request) {
 	p := problem.New(problem.MethodNotAllowed, "")
 	p.Header = http.Header{}
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
-		path := method
-		if path = method; method == http.MethodHead {
-			path = http.MethodGet // answered by the same handler
+		answeredAs := method
+		if method == http.MethodHead {
+			answeredAs = http.MethodGet
 		}
-		if s.router.Match(chi.NewRouteContext(), path, r.URL.Path) {
+		if s.router.Match(chi.NewRouteContext(), answeredAs, r.URL.Path) {
 			p.Header.Add("Allow", method)
 		}
 	}

@@ -3,12 +3,10 @@ package api_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,7 +31,6 @@ type site struct {
 	handler  http.Handler
 	commands *commands.Commands
 	provider string // cookie
-	keys     atomic.Int64
 }
 
 func newSite(t *testing.T) *site {
@@ -49,7 +46,7 @@ func newSite(t *testing.T) *site {
 	must(t, eventstore.Create(ctx, pool, 1))
 	registry, err := commands.Registry()
 	must(t, err)
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	quiet := slog.New(slog.DiscardHandler)
 	l, err := eventstore.Open(ctx, eventstore.Config{Pool: pool, Registry: registry, MasterKey: eventstore.NewMasterKey(), Logger: quiet})
 	must(t, err)
 	t.Cleanup(l.Close)

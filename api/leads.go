@@ -51,8 +51,7 @@ func (s *server) updateLead(q request) (answer, error) {
 	}
 	var command lead.Update
 	if err := json.Unmarshal(body, &command.Patch); err != nil {
-		var invalid domain.Invalid
-		if errors.As(err, &invalid) {
+		if _, ok := errors.AsType[domain.Invalid](err); ok {
 			return answer{}, err
 		}
 		return answer{}, problem.Invalid(problem.FieldError{Code: problem.FieldWrongType, Message: "must be an object"})

@@ -213,7 +213,7 @@ func (s *server) openSession(w http.ResponseWriter, r *http.Request, who princip
 
 func (s *server) setCookie(w http.ResponseWriter, r *http.Request, portal, token string, maxAge int) {
 	https := guard.CallerOf(r.Context()).HTTPS
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure would keep the cookie from being sent on loopback, where there is no https
 		Name: cookieName(portal, https), Value: token, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: https, SameSite: http.SameSiteLaxMode,
 	})
 }

@@ -109,3 +109,38 @@ func matches(t tenant.State, text, status, plan string) bool {
 	return strings.Contains(strings.ToLower(t.Name), strings.ToLower(text)) &&
 		(status == "" || t.Status == status) && (plan == "" || t.Plan == plan)
 }
+
+func (s *server) suspendTenant(q request) (answer, error) {
+	var body tenant.Suspend
+	if err := decode(q.Request, &body); err != nil {
+		return answer{}, err
+	}
+	out, err := s.Commands.SuspendTenant(q.Context(), q.caller, q.id, body)
+	return s.tenantAnswer(q, out, err)
+}
+
+func (s *server) reactivateTenant(q request) (answer, error) {
+	if err := decode(q.Request, &struct{}{}); err != nil {
+		return answer{}, err
+	}
+	out, err := s.Commands.ReactivateTenant(q.Context(), q.caller, q.id)
+	return s.tenantAnswer(q, out, err)
+}
+
+func (s *server) closeTenant(q request) (answer, error) {
+	var body tenant.Close
+	if err := decode(q.Request, &body); err != nil {
+		return answer{}, err
+	}
+	out, err := s.Commands.CloseTenant(q.Context(), q.caller, q.id, body)
+	return s.tenantAnswer(q, out, err)
+}
+
+// tenantAnswer renders a tenant as an action left it.
+func (s *server) tenantAnswer(q request, out eventstore.Outcome, err error) (answer, error) {
+	if err != nil || out.Verdict == eventstore.Refused {
+		return answer{outcome: out}, err
+	}
+	record, err := s.Commands.Tenant(q.Context(), q.id, out.Last())
+	return answer{outcome: out, status: http.StatusOK, version: record.Version, record: record}, err
+}

@@ -79,8 +79,7 @@ func (c *Commands) recorded(ctx context.Context, command eventstore.Command, str
 	out, err := c.Log.Append(ctx, eventstore.Append{
 		Command: command, Verdict: eventstore.Unchanged, At: map[eventstore.Stream]int{stream: -1},
 	})
-	var conflict *eventstore.ConflictError
-	if errors.As(err, &conflict) {
+	if _, ok := errors.AsType[*eventstore.ConflictError](err); ok {
 		return eventstore.Outcome{}, ErrVersion
 	}
 	return out, err

@@ -3,8 +3,9 @@ package commands_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func open(t *testing.T) *commands.Commands {
 	must(t, eventstore.Create(ctx, pool, 2))
 	registry, err := commands.Registry()
 	must(t, err)
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	quiet := slog.New(slog.DiscardHandler)
 	l, err := eventstore.Open(ctx, eventstore.Config{Pool: pool, Registry: registry, MasterKey: eventstore.NewMasterKey(), Logger: quiet})
 	must(t, err)
 	t.Cleanup(l.Close)
@@ -166,5 +167,25 @@ func TestInvalidIsNoOutcome(t *testing.T) {
 	out, err := c.CreateLead(ctx, caller, lead.Create{Details: lead.Details{Name: "N", ExternalID: "1"}})
 	if must(t, err); out.Replayed || out.Verdict != eventstore.Accepted {
 		t.Errorf("the id was used up: %+v", out)
+	}
+}
+
+func TestTheRegistryKnowsEveryAggregate(t *testing.T) {
+	registry, err := commands.Registry()
+	must(t, err)
+	known := map[string]bool{}
+	for _, typ := range registry.Types() {
+		category, _, _ := strings.Cut(typ, ".")
+		known[category] = true
+	}
+	files, err := filepath.Glob("../domain/*/testdata/events")
+	must(t, err)
+	if len(files) == 0 {
+		t.Fatal("no aggregate has samples of its events")
+	}
+	for _, file := range files {
+		if category := filepath.Base(filepath.Dir(filepath.Dir(file))); !known[category] {
+			t.Errorf("%s is not in the registry", category)
+		}
 	}
 }

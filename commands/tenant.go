@@ -173,3 +173,21 @@ func accountOf(out eventstore.Outcome) (uuid.UUID, error) {
 	}
 	return uuid.Parse(m.ID)
 }
+
+// SuspendTenant shuts a tenant's users and keys out until it is reactivated.
+func (c *Commands) SuspendTenant(ctx context.Context, by Caller, id string, command tenant.Suspend) (eventstore.Outcome, error) {
+	by.Tenant = eventstore.ProviderSpace
+	return act(ctx, c, by, tenant.Stream(id), command)
+}
+
+// ReactivateTenant ends a suspension.
+func (c *Commands) ReactivateTenant(ctx context.Context, by Caller, id string) (eventstore.Outcome, error) {
+	by.Tenant = eventstore.ProviderSpace
+	return act(ctx, c, by, tenant.Stream(id), tenant.Reactivate{})
+}
+
+// CloseTenant ends a tenant for good; its history stays.
+func (c *Commands) CloseTenant(ctx context.Context, by Caller, id string, command tenant.Close) (eventstore.Outcome, error) {
+	by.Tenant = eventstore.ProviderSpace
+	return act(ctx, c, by, tenant.Stream(id), command)
+}

@@ -19,7 +19,11 @@ import (
 func (l *Log) Append(ctx context.Context, a Append) (Outcome, error) {
 	e, err := l.encodeAppend(ctx, a)
 	if err != nil {
-		return Outcome{}, fmt.Errorf("append: %w", err)
+		err = fmt.Errorf("append: %w", err)
+		if errors.Is(err, ErrErased) { // since the command's first call, perhaps
+			return l.recordedInstead(ctx, a.Command, err)
+		}
+		return Outcome{}, err
 	}
 	p := &pending{append: e, answer: make(chan answer, 1)}
 	if err := l.lanes[l.LaneOf(a.Command.Tenant)-1].queue.put(p); err != nil {

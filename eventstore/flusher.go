@@ -102,26 +102,20 @@ func (f *flusher) send(ctx context.Context, batch []*pending, resent bool) error
 	if err := f.connect(ctx); err != nil {
 		return err
 	}
-	var (
-		head     int64
-		recorded time.Time
-		failed   []int32
-		reasons  []int16
-		details  []string
-	)
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
 	Failpoint("append.send")
-	err := f.conn.QueryRow(ctx, appendSQL, appendArguments(f.lane.number, batch)...).Scan(&head, &recorded, &failed, &reasons, &details)
+	r, err := f.call(ctx, batch)
 	if err != nil {
 		return err
 	}
 	Failpoint("append.committed")
-	verdicts := make(map[int]int, len(failed)) // index in batch → index in failed
+	head := r.head
+	verdicts := make(map[int]int, len(r.failed)) // index in batch → index in failed
 	var repeats []*pending
-	for i, ord := range failed {
+	for i, ord := range r.failed {
 		verdicts[int(ord)-1] = i
-		if reasons[i] == reasonRepeat {
+		if r.reasons[i] == reasonRepeat {
 			repeats = append(repeats, batch[ord-1])
 		}
 	}
@@ -134,18 +128,18 @@ func (f *flusher) send(ctx context.Context, batch []*pending, resent bool) error
 		n, bad := verdicts[i]
 		switch {
 		case !bad:
-			o := Outcome{Verdict: a.Verdict, Code: a.Code, Params: a.Params, Lane: f.lane.number, First: head, Events: len(a.events), RecordedAt: recorded.UTC()}
+			o := Outcome{Verdict: a.Verdict, Code: a.Code, Params: a.Params, Lane: f.lane.number, First: head, Events: len(a.events), RecordedAt: r.recorded.UTC()}
 			if len(a.events) > 0 {
 				o.First, head = head+1, head+int64(len(a.events))
 			}
 			f.log.forget(a)
 			p.answer <- answer{outcome: o}
-		case reasons[n] == reasonRepeat:
+		case r.reasons[n] == reasonRepeat:
 			p.answer <- repeatAnswer(a, outcomes, resent)
-		case reasons[n] == reasonVersion:
-			p.answer <- answer{err: &ConflictError{Stream: Stream(details[n])}}
+		case r.reasons[n] == reasonVersion:
+			p.answer <- answer{err: &ConflictError{Stream: Stream(r.details[n])}}
 		default:
-			p.answer <- answer{err: claimedError(details[n])}
+			p.answer <- answer{err: claimedError(r.details[n])}
 		}
 	}
 	f.lane.tide.rise(head)

@@ -20,9 +20,9 @@ const (
 	// drainTimeout bounds the wait for messages already on their way when a subscription ends; one that misses it is
 	// delivered again after AckWait.
 	drainTimeout = 2 * time.Second
-	// reopenMin and reopenMax bound the pause before a lost consumer is made again.
-	reopenMin = 50 * time.Millisecond
-	reopenMax = 5 * time.Second
+	// reopenFirst and reopenLongest bound the pause before a lost consumer is made again.
+	reopenFirst   = 50 * time.Millisecond
+	reopenLongest = 5 * time.Second
 )
 
 // subscription is one open channel: a reader fetches, run hands out, and a heartbeat covers everything in between.
@@ -44,7 +44,7 @@ func (s *subscription) run(ctx context.Context, consumer jetstream.Consumer) {
 	defer beating.Wait()
 	defer close(stop)
 
-	pause := reopenMin
+	pause := reopenFirst
 	for {
 		started := time.Now()
 		err := s.follow(ctx, consumer)
@@ -55,8 +55,8 @@ func (s *subscription) run(ctx context.Context, consumer jetstream.Consumer) {
 			s.log.ErrorContext(ctx, "subscription ended: the connection was closed")
 			return
 		}
-		if time.Since(started) > reopenMax {
-			pause = reopenMin
+		if time.Since(started) > reopenLongest {
+			pause = reopenFirst
 		}
 		for again := true; again; again = err != nil {
 			s.log.WarnContext(ctx, "subscription interrupted", "error", err, "again_in", pause)
@@ -65,7 +65,7 @@ func (s *subscription) run(ctx context.Context, consumer jetstream.Consumer) {
 				return
 			case <-time.After(pause):
 			}
-			pause = min(2*pause, reopenMax)
+			pause = min(2*pause, reopenLongest)
 			consumer, err = s.subscriber.consumer(ctx, s.topic)
 		}
 	}

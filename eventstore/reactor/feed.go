@@ -25,6 +25,10 @@ const (
 	pageSize = 500
 	// refusedPause is the wait before an effect that could be neither recorded nor parked comes again: the database is away.
 	refusedPause = time.Second
+	// startPause is the wait before a term that failed is begun again.
+	startPause = time.Second
+	// saveLimit bounds the last word of a term.
+	saveLimit = 2 * time.Second
 )
 
 // feed is the Subscriber of one reactor and lane: it turns what the bus delivers, late, twice or not at all, into every event
@@ -37,7 +41,7 @@ type feed struct {
 	lane    int
 	cfg     Config
 	ledger  ledger
-	lease   lease
+	lease   *eventstore.Lease
 	bus     *natsbus.Subscriber
 	log     *slog.Logger
 
@@ -60,11 +64,13 @@ func (f *feed) Subscribe(ctx context.Context, topic string) (<-chan *message.Mes
 	out := make(chan *message.Message)
 	f.ended.Go(func() {
 		defer close(out)
-		f.lease.while(ctx, func(term context.Context) {
-			if err := f.lead(term, topic, out); err != nil && term.Err() == nil {
+		for ctx.Err() == nil {
+			err := f.lease.Hold(ctx, func(term context.Context) error { return f.serve(term, topic, out) })
+			if err != nil && ctx.Err() == nil {
 				f.log.WarnContext(ctx, "reactor starts over", "error", err)
+				rest(ctx, startPause)
 			}
-		})
+		}
 	})
 	return out, nil
 }
@@ -80,8 +86,8 @@ func (f *feed) Close() error {
 	return f.bus.Close()
 }
 
-// lead is one term of the lease: from the checkpoint on, for as long as ctx lasts.
-func (f *feed) lead(ctx context.Context, topic string, out chan<- *message.Message) error {
+// serve is one term of the lease: from the checkpoint on, for as long as ctx lasts.
+func (f *feed) serve(ctx context.Context, topic string, out chan<- *message.Message) error {
 	start, err := f.ledger.start(ctx, f.reactor.Name, f.lane, f.reactor.History)
 	if err != nil {
 		return err
@@ -142,7 +148,7 @@ func (f *feed) save(ctx context.Context, saved *mark) error {
 	if *saved == f.at {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.cfg.LeaseTTL/5)
+	ctx, cancel := context.WithTimeout(ctx, saveLimit)
 	defer cancel()
 	if err := f.ledger.move(ctx, f.reactor.Name, f.lane, f.at); err != nil {
 		return err
@@ -173,7 +179,7 @@ func (f *feed) follow(ctx context.Context, out chan<- *message.Message, msg *mes
 // carries what others may know of an event, the log all of it.
 func (f *feed) catchUp(ctx context.Context, out chan<- *message.Message, to int64) error {
 	for f.at.position < to {
-		events, err := f.cfg.Read(ctx, f.lane, f.at.position, int(min(pageSize, to-f.at.position)))
+		events, err := f.cfg.Log.ReadLane(ctx, f.lane, f.at.position, int(min(pageSize, to-f.at.position)))
 		if err != nil {
 			return err
 		}
@@ -203,14 +209,17 @@ func (f *feed) hand(ctx context.Context, out chan<- *message.Message, event even
 		case natsbus.Acked:
 			return nil
 		case natsbus.Nacked:
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(refusedPause):
-			}
-		default:
+			rest(ctx, refusedPause)
+		case natsbus.Untaken, natsbus.Unanswered:
 			return ctx.Err()
 		}
+	}
+}
+
+func rest(ctx context.Context, pause time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
 	}
 }
 

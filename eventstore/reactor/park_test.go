@@ -34,8 +34,8 @@ func TestFailingEffectIsParkedAndTheNextGoesOn(t *testing.T) {
 	}))
 	r.cfg.Timeout = 20 * time.Millisecond
 	stop := w.start(r)
-	w.add("lead.created", "lead.created", "lead.created", "lead.created", "lead.created")
-	w.relay(1)
+	w.add(placed{}, placed{}, placed{}, placed{}, placed{})
+	w.publish(1)
 	w.done(1, 5)
 	w.wantCalls(1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5)
 	stop()
@@ -86,13 +86,13 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	ok := func(context.Context, Effect) error { return nil }
 	good := Reactor{Name: "a", Types: []string{"*"}, Handle: ok}
-	parts := Config{Pool: new(pgxpool.Pool), JS: struct{ jetstream.JetStream }{}, Read: (&world{}).read}
+	parts := Config{Pool: new(pgxpool.Pool), JS: struct{ jetstream.JetStream }{}, Log: new(eventstore.Log)}
 	for name, bad := range map[string][]Reactor{
 		"twice":      {good, good},
 		"no name":    {{Types: []string{"*"}, Handle: ok}},
 		"wild name":  {{Name: "a.b", Types: []string{"*"}, Handle: ok}},
 		"no types":   {{Name: "a", Handle: ok}},
-		"bad type":   {{Name: "a", Types: []string{"lead"}, Handle: ok}},
+		"bad type":   {{Name: "a", Types: []string{"order"}, Handle: ok}},
 		"no handler": {{Name: "a", Types: []string{"*"}}},
 	} {
 		if _, err := New(parts, bad...); err == nil {
@@ -105,9 +105,9 @@ func TestNew(t *testing.T) {
 	if _, err := New(Config{}, good); err == nil {
 		t.Error("made without anything to run on")
 	}
-	for pattern, want := range map[string]bool{"*": true, "lead.*": true, "lead.created": true, "lead.create": false, "lea.*": false, "leads.*": false} {
-		if got := (Reactor{Types: []string{pattern}}).wants("lead.created"); got != want {
-			t.Errorf("%s wants lead.created: %v", pattern, got)
+	for pattern, want := range map[string]bool{"*": true, "order.*": true, "order.placed": true, "order.place": false, "orde.*": false, "orders.*": false} {
+		if got := (Reactor{Types: []string{pattern}}).wants("order.placed"); got != want {
+			t.Errorf("%s wants order.placed: %v", pattern, got)
 		}
 	}
 }

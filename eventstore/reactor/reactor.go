@@ -2,8 +2,8 @@
 //
 // # What it promises
 //
-//   - Every event of a reactor's types leads to its effect, in the order of the lane, on one node at a time. What the bus
-//     lost, or has not got yet, is read from the log: the bus only makes it fast.
+//   - Every event of a reactor's types has its effect, in the order of the lane, on one node at a time. What the bus lost, or
+//     has not got yet, is read from the log: the bus only makes it fast.
 //   - An effect has an id that is the same for ever, [EffectID]. It is recorded when done, and then never executed again. A
 //     crash between an outside call and its record repeats the call, with the same id: the other side can tell.
 //   - An effect that keeps failing is parked, visibly, and the next ones go on. [Runner.Redeliver] tries it again.
@@ -33,7 +33,7 @@ import (
 type Reactor struct {
 	// Name is part of every effect's id: it must never change, nor be used by another reactor later.
 	Name string
-	// Types are the event types it acts on: "lead.created", "lead.*" or "*".
+	// Types are the event types it acts on: "order.placed", "order.*" or "*".
 	Types []string
 	// History lets it begin at the first event when it is new, instead of at the head.
 	History bool
@@ -69,15 +69,11 @@ func (r Reactor) check() error {
 	return nil
 }
 
-// ReadLane returns up to limit events of a lane above a position, in order; fewer mean that the end was reached.
-type ReadLane func(ctx context.Context, lane int, after int64, limit int) ([]eventstore.Event, error)
-
-// Config is what reactors run on. Pool, JS and Read are required.
+// Config is what reactors run on. Log, Pool and JS are required.
 type Config struct {
-	Pool  *pgxpool.Pool // in the engine role
-	JS    jetstream.JetStream
-	Lanes int // 1
-	Read  ReadLane
+	Log  *eventstore.Log
+	Pool *pgxpool.Pool // in the engine role
+	JS   jetstream.JetStream
 
 	Tries     int           // of an effect before it is parked (5)
 	WaitFirst time.Duration // after the first try, then four times as long after each (500 ms)
@@ -85,7 +81,6 @@ type Config struct {
 	Timeout   time.Duration // of one try (30 s)
 	Grace     time.Duration // that a try may go on when the runner stops (10 s)
 	Poll      time.Duration // of silence on the bus after which the log is looked at (1 s)
-	LeaseTTL  time.Duration // after which another node takes over from one that died (15 s)
 	Logger    *slog.Logger
 }
 
@@ -98,17 +93,15 @@ type Runner struct {
 
 // New checks the reactors; it starts nothing.
 func New(cfg Config, reactors ...Reactor) (*Runner, error) {
-	if cfg.Pool == nil || cfg.JS == nil || cfg.Read == nil {
-		return nil, errors.New("reactors need a database, a bus and the log")
+	if cfg.Log == nil || cfg.Pool == nil || cfg.JS == nil {
+		return nil, errors.New("reactors need the log, a database and a bus")
 	}
-	cfg.Lanes = cmp.Or(cfg.Lanes, 1)
 	cfg.Tries = cmp.Or(cfg.Tries, 5)
 	cfg.WaitFirst = cmp.Or(cfg.WaitFirst, 500*time.Millisecond)
 	cfg.WaitMax = cmp.Or(cfg.WaitMax, 30*time.Second)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 30*time.Second)
 	cfg.Grace = cmp.Or(cfg.Grace, 10*time.Second)
 	cfg.Poll = cmp.Or(cfg.Poll, time.Second)
-	cfg.LeaseTTL = cmp.Or(cfg.LeaseTTL, 15*time.Second)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}

@@ -2,8 +2,6 @@ package reactor
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -14,11 +12,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/relay"
+	"github.com/streamflow/streamflow/internal/natsserver/natstest"
 	"github.com/streamflow/streamflow/internal/pgtest"
 	"github.com/streamflow/streamflow/migrations"
 )
@@ -42,74 +41,92 @@ grant select, insert, update on log.reactor_checkpoint to streamflow_engine;
 grant select, insert on log.effect to streamflow_engine;
 grant select, insert, update, delete on log.parked_effect to streamflow_engine;`
 
-// world is a log, a bus and a database. The log is a slice: reactors reach it only through a function.
+type placed struct{}
+
+func (placed) Type() string { return "order.placed" }
+
+type paid struct{}
+
+func (paid) Type() string { return "order.paid" }
+
+type noted struct{}
+
+func (noted) Type() string { return "note.taken" }
+
+// world is a log, a bus and a database.
 type world struct {
 	t      *testing.T
-	owner  *pgxpool.Pool
+	log    *eventstore.Log
 	engine *pgxpool.Pool
+	admin  *pgxpool.Pool
+	nc     *nats.Conn
 	js     jetstream.JetStream
 
-	mu     sync.Mutex
-	events []eventstore.Event
-	calls  []Effect // of all handlers, in order
+	mu    sync.Mutex
+	calls []Effect // of all handlers, in order
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := newInstallation(t, 1)
+	w.makeStream(1)
+	return w
+}
+
+// newInstallation has no streams on the bus yet: the relays make them.
+func newInstallation(t *testing.T, lanes int) *world {
 	t.Helper()
 	url := pgtest.New(t, "reactor", func(ctx context.Context, url string) error {
 		if _, err := migrations.Up(ctx, url, 0); err != nil {
 			return err
 		}
-		pool, err := migrations.Role(ctx, url, "owner", nil)
+		owner, err := migrations.Role(ctx, url, "owner", nil)
 		if err != nil {
 			return err
 		}
-		defer pool.Close()
-		_, err = pool.Exec(ctx, tables, pgx.QueryExecModeSimpleProtocol)
+		defer owner.Close()
+		_, err = owner.Exec(ctx, tables, pgx.QueryExecModeSimpleProtocol)
 		return err
 	})
-	w := &world{t: t, owner: pool(t, url, "owner"), engine: pool(t, url, "engine"), js: bus(t)}
-	w.exec(`insert into log.lane (lane) values (1)`)
-	w.makeStream(1)
+	w := &world{t: t, nc: natstest.Connect(t, natstest.Start(t))}
+	var err error
+	if w.js, err = jetstream.New(w.nc); err != nil {
+		t.Fatal(err)
+	}
+	if w.engine, err = migrations.Role(t.Context(), url, "engine", nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.engine.Close)
+	if w.admin, err = pgxpool.New(t.Context(), pgtest.AdminURL(t, url)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.admin.Close)
+	w.openLog(lanes)
 	return w
 }
 
-func pool(t *testing.T, url, role string) *pgxpool.Pool {
-	t.Helper()
-	p, err := migrations.Role(t.Context(), url, role, nil)
+func (w *world) openLog(lanes int) {
+	w.t.Helper()
+	registry, err := eventstore.NewRegistry(placed{}, paid{}, noted{})
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	t.Cleanup(p.Close)
-	return p
+	if err := eventstore.Create(w.t.Context(), w.engine, lanes); err != nil {
+		w.t.Fatal(err)
+	}
+	w.log, err = eventstore.Open(w.t.Context(), eventstore.Config{Pool: w.engine, Registry: registry, MasterKey: eventstore.NewMasterKey(), Logger: discard})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.log.Close)
 }
 
-func bus(t *testing.T) jetstream.JetStream {
-	t.Helper()
-	s, err := server.NewServer(&server.Options{ServerName: "test", DontListen: true, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	go s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("nats server did not start")
-	}
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	nc, err := nats.Connect("", nats.InProcessServer(s))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return js
-}
+var discard = slog.New(slog.DiscardHandler)
 
+// exec changes what only an administrator may.
 func (w *world) exec(sql string, args ...any) {
 	w.t.Helper()
-	if _, err := w.owner.Exec(context.Background(), sql, args...); err != nil {
+	if _, err := w.admin.Exec(context.Background(), sql, args...); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -118,7 +135,7 @@ func (w *world) exec(sql string, args ...any) {
 func (w *world) makeStream(first uint64) {
 	w.t.Helper()
 	_, err := w.js.CreateStream(w.t.Context(), jetstream.StreamConfig{
-		Name: "STREAMFLOW_L1", Subjects: []string{"streamflow.log.1.>"}, Storage: jetstream.FileStorage, FirstSeq: first,
+		Name: relay.StreamName(1), Subjects: []string{relay.Subjects(1)}, Storage: jetstream.FileStorage, FirstSeq: first,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -127,53 +144,49 @@ func (w *world) makeStream(first uint64) {
 
 func (w *world) stream() jetstream.Stream {
 	w.t.Helper()
-	s, err := w.js.Stream(w.t.Context(), "STREAMFLOW_L1")
+	s, err := w.js.Stream(w.t.Context(), relay.StreamName(1))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return s
 }
 
-// add commits events to the log, and leaves the bus alone.
-func (w *world) add(types ...string) {
-	w.t.Helper()
-	w.mu.Lock()
-	for _, typ := range types {
-		at := int64(len(w.events) + 1)
-		w.events = append(w.events, eventstore.Event{
-			Lane: 1, Position: at, ID: uuid.New(), Type: typ, Data: json.RawMessage(fmt.Sprintf(`{"at":%d}`, at)), CorrelationID: "c",
-		})
-	}
-	head := len(w.events)
-	w.mu.Unlock()
-	w.exec(`update log.lane set head = $1 where lane = 1`, head)
-}
+var tenant = uuid.MustParse("018f0000-0000-7000-8000-000000000001")
 
-// relay publishes what the log has from a position on.
-func (w *world) relay(from int) {
+// add commits events to the log, one by one, and leaves the bus alone.
+func (w *world) add(facts ...eventstore.Fact) {
 	w.t.Helper()
-	w.mu.Lock()
-	events := slices.Clone(w.events[from-1:])
-	w.mu.Unlock()
-	for _, e := range events {
-		msg := nats.NewMsg("streamflow.log.1." + e.Type)
-		msg.Header.Set(typeHeader, e.Type)
-		msg.Header.Set("Nats-Msg-Id", e.ID.String())
-		ack, err := w.js.PublishMsg(w.t.Context(), msg)
-		if err != nil || ack.Sequence != uint64(e.Position) {
-			w.t.Fatalf("position %d was published as %v, %v", e.Position, ack, err)
+	for _, fact := range facts {
+		if err := w.append(tenant, fact); err != nil {
+			w.t.Fatal(err)
 		}
 	}
 }
 
-func (w *world) read(_ context.Context, lane int, after int64, limit int) ([]eventstore.Event, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if lane != 1 || after > int64(len(w.events)) {
-		return nil, errors.New("no such place")
+func (w *world) append(tenant uuid.UUID, fact eventstore.Fact) error {
+	stream := eventstore.Stream("order-" + uuid.NewString())
+	_, err := w.log.Append(context.Background(), eventstore.Append{
+		Command: eventstore.Command{
+			Tenant: tenant, ID: uuid.New(), Fingerprint: []byte("f"), Correlation: "c", Actor: eventstore.Actor{Kind: "user", ID: "u", Via: "v"},
+		},
+		At: map[eventstore.Stream]int{stream: 0}, Writes: []eventstore.Write{{Stream: stream, Facts: []eventstore.Fact{fact}}},
+	})
+	return err
+}
+
+// publish gives the bus what the log has from a position on.
+func (w *world) publish(from int64) {
+	w.t.Helper()
+	events, err := w.log.ReadLane(w.t.Context(), 1, from-1, 1000)
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	rest := w.events[after:]
-	return slices.Clone(rest[:min(limit, len(rest))]), nil
+	for _, e := range events {
+		ack, err := w.js.PublishMsg(w.t.Context(), relay.Message(e, "test", 1))
+		if err != nil || ack.Sequence != uint64(e.Position) {
+			w.t.Fatalf("position %d was published as %v, %v", e.Position, ack, err)
+		}
+	}
 }
 
 // called notes a call and returns how often that effect has been called now.
@@ -200,9 +213,9 @@ func (w *world) positions() []int64 {
 	return at
 }
 
-// mail is a reactor that acts on leads; handle may be nil.
+// mail is a reactor that acts on orders; handle may be nil.
 func (w *world) mail(handle func(ctx context.Context, e Effect, call int) error) Reactor {
-	return Reactor{Name: "mail", Types: []string{"lead.*"}, Handle: func(ctx context.Context, e Effect) error {
+	return Reactor{Name: "mail", Types: []string{"order.*"}, Handle: func(ctx context.Context, e Effect) error {
 		call := w.called(e)
 		if handle == nil {
 			return nil
@@ -214,8 +227,8 @@ func (w *world) mail(handle func(ctx context.Context, e Effect, call int) error)
 func (w *world) runner(reactors ...Reactor) *Runner {
 	w.t.Helper()
 	r, err := New(Config{
-		Pool: w.engine, JS: w.js, Read: w.read, Tries: 3, WaitFirst: time.Millisecond, WaitMax: 5 * time.Millisecond,
-		Poll: 100 * time.Millisecond, LeaseTTL: time.Second, Timeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler),
+		Log: w.log, Pool: w.engine, JS: w.js, Tries: 3, WaitFirst: time.Millisecond, WaitMax: 5 * time.Millisecond,
+		Poll: 100 * time.Millisecond, Timeout: 5 * time.Second, Logger: discard,
 	}, reactors...)
 	if err != nil {
 		w.t.Fatal(err)
@@ -248,7 +261,9 @@ func (w *world) run(r *Runner) (stop func()) {
 func (w *world) start(r *Runner) (stop func()) {
 	w.t.Helper()
 	stop = w.run(r)
-	w.until("the reactor has a place", func() bool { return w.count(`select count(*) from log.reactor_checkpoint`) == len(r.reactors) })
+	w.until("the reactor has a place", func() bool {
+		return w.count(`select count(*) from log.reactor_checkpoint`) == len(r.reactors)*w.log.Lanes()
+	})
 	return stop
 }
 

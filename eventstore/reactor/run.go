@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/streamflow/streamflow/eventstore/natsbus"
+	"github.com/streamflow/streamflow/eventstore/relay"
 )
 
 // ErrNotParked: no parked effect has that id.
@@ -49,12 +50,12 @@ func (r *Runner) Run(ctx context.Context) error {
 	router.AddMiddleware(poison, retry.Middleware, middleware.CorrelationID, middleware.Recoverer)
 	holder := uuid.New() // of leases: this run
 	for _, reactor := range r.reactors {
-		for lane := 1; lane <= r.cfg.Lanes; lane++ {
+		for lane := 1; lane <= r.cfg.Log.Lanes(); lane++ {
 			f, err := r.feed(reactor, lane, holder)
 			if err != nil {
 				return err
 			}
-			router.AddConsumerHandler(fmt.Sprintf("%s-%d", reactor.Name, lane), fmt.Sprintf("streamflow.log.%d.>", lane), f, r.handler(reactor))
+			router.AddConsumerHandler(fmt.Sprintf("%s-%d", reactor.Name, lane), relay.Subjects(lane), f, r.handler(reactor))
 		}
 	}
 	if err := router.Run(ctx); err != nil {
@@ -66,10 +67,10 @@ func (r *Runner) Run(ctx context.Context) error {
 func (r *Runner) feed(reactor Reactor, lane int, holder uuid.UUID) (*feed, error) {
 	log := r.cfg.Logger.With("reactor", reactor.Name, "lane", lane)
 	f := &feed{reactor: reactor, lane: lane, cfg: r.cfg, ledger: r.ledger, log: log}
-	f.lease = lease{pool: r.cfg.Pool, name: fmt.Sprintf("reactor-%s-%d", reactor.Name, lane), holder: holder, ttl: r.cfg.LeaseTTL, log: log}
+	f.lease = r.cfg.Log.Lease(fmt.Sprintf("reactor-%s-%d", reactor.Name, lane), holder)
 	bus, err := natsbus.NewSubscriber(r.cfg.JS, natsbus.SubscriberConfig{
 		Durable:     "reactor_" + reactor.Name,
-		Stream:      fmt.Sprintf("STREAMFLOW_L%d", lane),
+		Stream:      relay.StreamName(lane),
 		Start:       func(context.Context) (uint64, error) { return uint64(f.place.Load()) + 1, nil },
 		MaxInFlight: prefetch,
 		// Answers come from the feed, which ends at once; effects have their grace there.
@@ -160,7 +161,7 @@ func (r *Runner) Redeliver(ctx context.Context, reactor string, effect uuid.UUID
 	if err != nil {
 		return err
 	}
-	events, err := r.cfg.Read(ctx, lane, position-1, 1)
+	events, err := r.cfg.Log.ReadLane(ctx, lane, position-1, 1)
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,8 @@ const (
 	windowBytes = 16 << 20
 	// ackPatience is how long the broker may be silent about what was published.
 	ackPatience = 3 * time.Second
-	// drainLimit is how long the end of a session waits for what is on its way.
-	drainLimit = 2 * time.Second
+	// drainLimit is how long the end of a session waits for what is on its way; a stream that was deleted never answers.
+	drainLimit = 500 * time.Millisecond
 	// apiLimit bounds one request to JetStream; a stream without a leader does not answer at all.
 	apiLimit = 2 * time.Second
 )

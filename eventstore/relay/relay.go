@@ -41,9 +41,10 @@ type Config struct {
 // Relay publishes one lane. Its methods are safe for concurrent use.
 type Relay struct {
 	Config
-	lease     *eventstore.Lease
-	pinged    chan struct{} // another node says that it committed
-	published atomic.Int64
+	lease        *eventstore.Lease
+	pinged       chan struct{} // another node says that it committed
+	inspectEvery time.Duration // tests shorten it
+	published    atomic.Int64
 
 	mu     sync.Mutex
 	status Status
@@ -79,7 +80,9 @@ func New(c Config) *Relay {
 		c.Logger = slog.Default()
 	}
 	c.Logger = c.Logger.With("lane", c.Lane)
-	return &Relay{Config: c, lease: c.Log.Lease("relay-"+strconv.Itoa(c.Lane), c.Node), pinged: make(chan struct{}, 1)}
+	return &Relay{
+		Config: c, lease: c.Log.Lease("relay-"+strconv.Itoa(c.Lane), c.Node), pinged: make(chan struct{}, 1), inspectEvery: inspectEvery,
+	}
 }
 
 // Run publishes the lane whenever this node holds its lease, until ctx ends; what is on its way is then waited for, and the lease

@@ -254,7 +254,9 @@ func relayOf(l *testLog, c Config) *Relay {
 	if c.Source == "" {
 		c.Source = "here"
 	}
-	return New(c)
+	r := New(c)
+	r.inspectEvery = 200 * time.Millisecond
+	return r
 }
 
 func TestPublishesUnderLoad(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 const (
 	// pollEvery is how late an append of another node is noticed whose ping got lost.
 	pollEvery = time.Second
-	// inspectEvery is how long a stream that nothing is published to may be gone, or emptied, before it is made again.
+	// inspectEvery is how long a stream may be gone, emptied or cut before a relay notices that has nothing refused.
 	inspectEvery = 5 * time.Second
 	// A page is as many events as are about pageBytes, at most pageEvents: larger ones would only take memory.
 	pageEvents = 1000
@@ -70,7 +70,7 @@ func (r *Relay) publish(ctx context.Context, p *pipeline, at mark) error {
 		full := len(page) == limit
 		misled = misled && len(page) == 0
 		limit = nextLimit(limit, page)
-		if time.Since(inspected) >= inspectEvery {
+		if time.Since(inspected) >= r.inspectEvery {
 			if err := r.inspect(ctx, p, at); err != nil {
 				return err
 			}
@@ -125,7 +125,7 @@ func (r *Relay) await(ctx context.Context, p *pipeline, after int64, misled bool
 	if !misled {
 		committed = r.Log.Committed(r.Lane, after)
 	}
-	poll := time.NewTimer(pollEvery)
+	poll := time.NewTimer(min(pollEvery, r.inspectEvery))
 	defer poll.Stop()
 	for {
 		select {

@@ -1,0 +1,5 @@
+package eventstore_test
+
+const childEnv = "STREAMFLOW_TEST_CHILD"
+
+func runChild() {}

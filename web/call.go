@@ -1,0 +1,108 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-json-experiment/json"
+)
+
+// portalHeader chooses among the sessions that a browser sends.
+const portalHeader = "StreamFlow-Portal"
+
+// passed are the browser's headers that the API judges a request by: who it is from, whether another site sent it, and
+// what it is called in logs. No other is passed on: a page's own conditions and encodings are not the API's.
+var passed = []string{
+	"Cookie", "Origin", "Sec-Fetch-Site", "X-Forwarded-For", "X-Forwarded-Proto", "User-Agent", "X-Correlation-Id", "Traceparent", "Tracestate",
+}
+
+// answer is what the API said.
+type answer struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header { return a.header }
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(p)
+}
+
+// call asks the API as the browser behind r, with the session of the portal where one is named.
+func (s *server) call(r *http.Request, portal, method, path string, query url.Values, body []byte) *answer {
+	// The page's own route must not be taken by the API's router for its parent.
+	ctx := context.WithValue(r.Context(), chi.RouteCtxKey, (*chi.Context)(nil))
+	target := url.URL{Path: path, RawQuery: query.Encode()}
+	req := (&http.Request{
+		Method: method, URL: &target, RequestURI: target.RequestURI(), Host: r.Host, RemoteAddr: r.RemoteAddr, TLS: r.TLS,
+		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor, Header: http.Header{},
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}).WithContext(ctx)
+	for _, name := range passed {
+		if values := r.Header.Values(name); len(values) > 0 {
+			req.Header[name] = values
+		}
+	}
+	req.Header.Set("Accept", "application/json")
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if portal != "" {
+		req.Header.Set(portalHeader, portal)
+	}
+	a := &answer{header: http.Header{}}
+	s.api.ServeHTTP(a, req)
+	a.WriteHeader(http.StatusOK)
+	return a
+}
+
+// decode reads the answer's JSON. Members that a page does not know are none of its business.
+func (a *answer) decode(into any) error { return json.Unmarshal(a.body.Bytes(), into) }
+
+// fault is the API's refusal in its own words.
+type fault struct {
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Field   string `json:"field"`
+		Message string `json:"message"`
+	} `json:"errors"`
+}
+
+func (a *answer) fault() fault {
+	var f fault
+	if a.decode(&f) != nil || f.Title == "" {
+		f.Title = "The server could not answer this. Please try again."
+	}
+	return f
+}
+
+// words tells a person what was refused.
+func (f fault) words() string {
+	text := f.Title
+	if f.Detail != "" {
+		text = f.Detail
+	}
+	for _, e := range f.Errors {
+		text += " " + e.Field + ": " + e.Message + "."
+	}
+	return text
+}
+
+// noSession says that signing in, and nothing else, would help.
+func (a *answer) noSession() bool {
+	return a.status == http.StatusUnauthorized || a.status == http.StatusForbidden && a.fault().Code == "forbidden"
+}

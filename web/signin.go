@@ -1,0 +1,139 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+// maxForm bounds a posted form; the largest field is a password.
+const maxForm = 64 << 10
+
+// account is who is signed in.
+type account struct {
+	Email  string `json:"email"`
+	Name   string `json:"name"`
+	Role   string `json:"role"`
+	Portal string `json:"portal"`
+}
+
+// shown is what the header calls somebody.
+func (a account) shown() string {
+	if a.Name != "" {
+		return a.Name
+	}
+	return a.Email
+}
+
+// signIn is the form as somebody left it. The password is never sent back.
+type signIn struct {
+	Email, Next, Message string
+}
+
+func (s *server) loginForm(w http.ResponseWriter, r *http.Request) {
+	render(w, r, http.StatusOK, loginPage(signIn{Next: ownPath(r.URL.Query().Get("next"))}))
+}
+
+func (s *server) login(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		render(w, r, http.StatusBadRequest, loginPage(signIn{Message: "The form could not be read. Please try again."}))
+		return
+	}
+	form := signIn{Email: r.PostForm.Get("email"), Next: ownPath(r.PostForm.Get("next"))}
+	body, err := json.Marshal(map[string]string{"email": form.Email, "password": r.PostForm.Get("password")})
+	if err != nil { // text that is not UTF-8
+		form.Email, form.Message = "", "The form could not be read. Please try again."
+		render(w, r, http.StatusBadRequest, loginPage(form))
+		return
+	}
+	a := s.call(r, "", http.MethodPost, "/api/auth/login", nil, body)
+	if a.status != http.StatusOK {
+		form.Message = a.fault().words()
+		if wait := a.header.Get("Retry-After"); wait != "" {
+			w.Header().Set("Retry-After", wait)
+		}
+		render(w, r, a.status, loginPage(form))
+		return
+	}
+	var got struct {
+		User account `json:"user"`
+	}
+	home := (*portal)(nil)
+	if a.decode(&got) == nil {
+		home = portalNamed(got.User.Portal)
+	}
+	if home == nil {
+		form.Message = "This account needs a further step to sign in, which this page does not offer."
+		render(w, r, http.StatusForbidden, loginPage(form))
+		return
+	}
+	keepCookies(w, a)
+	target := home.Home
+	if form.Next != "" && portalOf(form.Next) == home {
+		target = form.Next
+	}
+	http.Redirect(w, r, target, http.StatusSeeOther)
+}
+
+// logout ends the session of the portal that the form names, and leaves those of others open.
+func (s *server) logout(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	name := r.PostFormValue("portal")
+	if portalNamed(name) == nil {
+		name = ""
+	}
+	a := s.call(r, name, http.MethodPost, "/api/auth/logout", nil, nil)
+	if a.status >= http.StatusBadRequest {
+		render(w, r, a.status, messagePage("Not signed out", a.fault().words()))
+		return
+	}
+	keepCookies(w, a)
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
+
+func keepCookies(w http.ResponseWriter, a *answer) {
+	for _, cookie := range a.header.Values("Set-Cookie") {
+		w.Header().Add("Set-Cookie", cookie)
+	}
+}
+
+// toLogin sends somebody to sign in, and back to the page afterwards.
+func toLogin(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, "/login?"+url.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
+}
+
+// ownPath is the address where it is one of this site, else empty. Browsers read a backslash as a slash and drop tabs
+// and line ends, and so either could make a path the address of another host.
+func ownPath(next string) string {
+	for _, c := range next {
+		if c == '\\' || c < ' ' || c == 0x7f {
+			return ""
+		}
+	}
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") {
+		return ""
+	}
+	if strings.Contains(u.Path, "//") || strings.Contains(u.Path, `\`) || strings.Contains(u.Path, "..") {
+		return ""
+	}
+	return next
+}
+
+// portalOf is the portal that a page of this site belongs to, nil for those that belong to none.
+func portalOf(address string) *portal {
+	path, _, _ := strings.Cut(address, "?")
+	path, _, _ = strings.Cut(path, "#")
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch first {
+	case "", "login", "logout", "live", "assets":
+		return nil
+	}
+	if p := portalNamed(first); p != nil && p.Name != "client" {
+		return p
+	}
+	return portalNamed("client") // whose pages lie at the root
+}
