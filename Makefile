@@ -60,7 +60,8 @@ $(LINT):
 	@mv .bin/golangci-lint $@
 
 .PHONY: generate
-generate: templates contract ## Writes everything that is generated: templates, contracts, the schema document
+generate: templates ## Writes everything that is generated: templates, contracts, the schema document
+	@test ! -d contracts || $(MAKE) --no-print-directory contract
 	go test ./internal/schemadoc -update
 
 .PHONY: templates

@@ -75,6 +75,7 @@ func New(c Config) (http.Handler, error) {
 // Those who may do what with a tenant's records.
 var (
 	sellers   = []string{user.RoleOwner, user.RoleManager, user.RoleStaff}
+	billers   = []string{user.RoleOwner, user.RoleManager, user.RoleStaff, user.RoleAccountant}
 	readers   = []string{user.RoleOwner, user.RoleManager, user.RoleStaff, user.RoleAccountant, user.RoleProvider}
 	providers = []string{user.RoleProvider}
 )
@@ -97,13 +98,25 @@ func (s *server) routes(r chi.Router) {
 	r.Post("/api/v2/tenants/{id}/close", s.command(providers, s.closeTenant))
 
 	r.Post("/api/v2/leads", s.command(sellers, s.createLead))
-	r.Get("/api/v2/leads/{id}", s.reading(readers, s.getLead))
+	r.Get("/api/v2/leads/{id}", s.reading(readers, record(s, s.Commands.Lead)))
 	r.Patch("/api/v2/leads/{id}", s.command(sellers, s.updateLead))
 	r.Get("/api/v2/leads/{id}/history", s.reading(readers, s.leadHistory))
 	r.Post("/api/v2/leads/{id}/contact", s.command(sellers, s.contactLead))
 	r.Post("/api/v2/leads/{id}/qualify", s.command(sellers, s.qualifyLead))
 	r.Post("/api/v2/leads/{id}/disqualify", s.command(sellers, s.disqualifyLead))
 	r.Post("/api/v2/leads/{id}/convert", s.command(sellers, s.convertLead))
+
+	r.Post("/api/v2/organizations", s.command(sellers, s.createOrganization))
+	r.Get("/api/v2/organizations/{id}", s.reading(readers, record(s, s.Commands.Organization)))
+	r.Get("/api/v2/contacts/{id}", s.reading(readers, record(s, s.Commands.Contact)))
+	r.Get("/api/v2/opportunities/{id}", s.reading(readers, record(s, s.Commands.Opportunity)))
+	r.Get("/api/v2/escalations/{id}", s.reading(readers, record(s, s.Commands.Escalation)))
+
+	r.Post("/api/v2/invoices", s.command(billers, s.createInvoice))
+	r.Get("/api/v2/invoices/{id}", s.reading(readers, record(s, s.Commands.Invoice)))
+	r.Post("/api/v2/invoices/{id}/issue", s.command(billers, invoiceAction(s, s.Commands.IssueInvoice)))
+	r.Post("/api/v2/invoices/{id}/payments", s.command(billers, invoiceAction(s, s.Commands.PayInvoice)))
+	r.Post("/api/v2/invoices/{id}/void", s.command(billers, invoiceAction(s, s.Commands.VoidInvoice)))
 
 	r.Get("/api/portals/{portal}/stats", s.handle(s.stats))
 }

@@ -136,26 +136,6 @@ func inTenant(q request) error {
 	return nil
 }
 
-func (s *server) getLead(w http.ResponseWriter, q request, m moment) error {
-	if err := parameters(q.Request, "at", "tenantId"); err != nil {
-		return err
-	}
-	if err := inTenant(q); err != nil {
-		return err
-	}
-	until := m.position(s.Commands.Log.LaneOf(q.tenant))
-	if until == 0 {
-		return commands.ErrNotFound // before the first event there was nothing
-	}
-	record, err := s.Commands.Lead(q.Context(), q.tenant, q.id, until)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("ETag", etag(record.Version))
-	s.write(w, q.Request, http.StatusOK, record)
-	return nil
-}
-
 func (s *server) leadHistory(w http.ResponseWriter, q request, m moment) error {
 	if err := inTenant(q); err != nil {
 		return err

@@ -6,6 +6,7 @@ package commands
 
 import (
 	"context"
+	"crypto/cipher"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type Commands struct {
 	Log *eventstore.Log
 	// Pool reaches the live secrets, which are not in the log, in the engine role.
 	Pool *pgxpool.Pool
+	// Secrets seals partners' secrets; nil where there are no partners.
+	Secrets cipher.AEAD
 	// Now is the clock; a use case reads it once.
 	Now func() time.Time
 }

@@ -20,7 +20,7 @@ func (c *Commands) OpenEscalation(ctx context.Context, by Caller, command escala
 	if err := command.Validate(); err != nil {
 		return eventstore.Outcome{}, err
 	}
-	claim := eventstore.Claim{Scope: "escalation.incident", Key: []byte(command.PartnerID + "\n" + command.IncidentID)}
+	claim := incidentClaim(command.PartnerID, command.IncidentID)
 	return c.update(ctx, by, nil, func(ctx context.Context, d *eventstore.Decision) error {
 		id := newID()
 		at := eventstore.Stream(escalation.Stream(id))
@@ -39,6 +39,11 @@ func (c *Commands) OpenEscalation(ctx context.Context, by Caller, command escala
 		d.Answer(Made{holder.ID()})
 		return nil
 	})
+}
+
+// incidentClaim makes an incident of a partner unique in its tenant.
+func incidentClaim(partnerID, incident string) eventstore.Claim {
+	return eventstore.Claim{Scope: "escalation.incident", Key: []byte(partnerID + "\n" + incident)}
 }
 
 // UpdateEscalation says how the work goes. What the partner says counts only for its own escalations: by a partner's

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -26,9 +27,7 @@ func (b board) liveURL() string {
 		return ""
 	}
 	q := url.Values{"portal": {b.Portal.Name}}
-	for name, values := range b.Query {
-		q[name] = values
-	}
+	maps.Copy(q, b.Query)
 	return "/live?" + q.Encode()
 }
 

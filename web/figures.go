@@ -44,7 +44,7 @@ var portals = []*portal{
 		}},
 		{"Clients", []label{
 			{"tenantsTotal", "Clients", "clients"}, {"tenantsActive30d", "Active clients, 30 days", "clients"},
-			{"usersActive30d", "Active people, 30 days", "people"}, {"partnersActive", "Active partners", "partners"},
+			{"usersActive30d", "Active people, 30 days", "accounts"}, {"partnersActive", "Active partners", "partners"},
 		}},
 		{"Leads of all clients", []label{
 			{"leadsTotal", "Leads", "leads"}, {"leadsConverted", "Converted leads", "leads"}, {"conversionRate", "Conversion rate", ""},

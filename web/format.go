@@ -61,6 +61,9 @@ func (f figure) quantities(noun string) ([]quantity, error) {
 	switch f.Unit {
 	case "count":
 		n, err := strconv.ParseInt(text, 10, 64)
+		if n == 1 {
+			noun = strings.TrimSuffix(noun, "s") // every noun of the tables takes an s, or does not change
+		}
 		return []quantity{{whole(n), noun}}, err
 	case "ratio":
 		return []quantity{{decimals(number*100, 2), "%"}}, nil

@@ -1,3 +1,4 @@
+//nolint:godoclint // templ writes its version where a second package comment would stand
 // Package web is the portals: pages rendered on the server, which read and post with scripts off. It keeps no rule of
 // its own: what a page shows or does goes through the public API, in process and with the browser's own cookies, and so
 // nobody sees on a page what the API would not answer.
@@ -25,7 +26,9 @@ func New(api http.Handler) http.Handler {
 	r := chi.NewRouter()
 	r.Use(headers, middleware.GetHead)
 	r.NotFound(s.missing)
-	r.Get("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, portalNamed("client").Home, http.StatusSeeOther) })
+	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, portalNamed("client").Home, http.StatusSeeOther)
+	})
 	r.Get("/login", s.loginForm)
 	r.Post("/login", s.login)
 	r.Post("/logout", s.logout)

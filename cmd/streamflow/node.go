@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -29,6 +30,7 @@ type node struct {
 	bus      *natsserver.Server // likewise
 	nc       *nats.Conn         // nil for a verb that needs no bus
 	url      string             // of the database
+	source   string             // names the installation on the bus
 
 	engine, app, staff *pgxpool.Pool
 	log                *eventstore.Log
@@ -136,11 +138,14 @@ func (n *node) writeConnection() error {
 		}
 		c.NATSURL, c.NATSToken = n.bus.ClientURL(), token
 	}
-	raw, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // people copy the addresses from it
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(c); err != nil {
 		return err
 	}
-	return os.WriteFile(n.config.connectionFile(), append(raw, '\n'), 0o600)
+	return os.WriteFile(n.config.connectionFile(), text.Bytes(), 0o600)
 }
 
 func (n *node) bringUp(ctx context.Context, apply bool) error {
@@ -181,6 +186,9 @@ func (n *node) openLog(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	// From the master key, because nothing else is as old, as lasting and as much this installation's own.
+	id := key.Derive("installation")
+	n.source = fmt.Sprintf("urn:streamflow:%x", id[:8])
 	registry, err := commands.Registry()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +20,9 @@ import (
 	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/projection"
+	"github.com/streamflow/streamflow/eventstore/relay"
 	"github.com/streamflow/streamflow/projections"
+	"github.com/streamflow/streamflow/web"
 )
 
 const (
@@ -87,6 +90,10 @@ func (n *node) run(ctx context.Context, c call, listener net.Listener, handler h
 		return server.Shutdown(drain)
 	})
 	g.Go(func() error { return n.projector.Run(ctx) })
+	for lane := 1; lane <= n.log.Lanes(); lane++ {
+		r := relay.New(relay.Config{Log: n.log, Conn: n.nc, Lane: lane, Source: n.source, Logger: n.config.logger.With("relay", lane)})
+		g.Go(func() error { return r.Run(ctx) })
+	}
 	if n.postgres != nil {
 		g.Go(func() error {
 			select {
@@ -101,8 +108,25 @@ func (n *node) run(ctx context.Context, c call, listener net.Listener, handler h
 	return g.Wait()
 }
 
+// handler sends machines to the API and everybody else to the pages.
 func (n *node) handler(use *commands.Commands) (http.Handler, error) {
-	return api.New(api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Stats: n.stats, Ready: n.ready})
+	machines, err := api.New(n.apiConfig(use))
+	if err != nil {
+		return nil, err
+	}
+	pages := web.New(machines)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); first {
+		case "api", "healthz", "readyz", "problems":
+			machines.ServeHTTP(w, r)
+		default:
+			pages.ServeHTTP(w, r)
+		}
+	}), nil
+}
+
+func (n *node) apiConfig(use *commands.Commands) api.Config {
+	return api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Stats: n.stats, Ready: n.ready}
 }
 
 // stats answers a portal's figures. Without a day named, a window ends on the day of the time asked.

@@ -39,7 +39,7 @@ func TestStreamDeleted(t *testing.T) {
 			l, r, js, _ := published(t, 300)
 			stop := func() {}
 			if loaded {
-				stop = l.load()
+				stop = l.load(4)
 			}
 			for remade := 2; remade < 4; remade++ {
 				if err := js.DeleteStream(t.Context(), StreamName(1)); err != nil {
@@ -67,7 +67,7 @@ func TestStreamPurged(t *testing.T) {
 	l.verifyAll(js, 1)
 
 	// Under load it is not empty for long, and goes on with a hole in front, which is filled from the log by whoever needs it.
-	stop := l.load()
+	stop := l.load(4)
 	time.Sleep(50 * time.Millisecond)
 	if err := streamOf(t, js).Purge(t.Context()); err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestBrokerKilledUnderLoad(t *testing.T) {
 	js := jetStream(t, conn)
 	r := relayOf(l, Config{Conn: conn})
 	run(t, r.Run)
-	stop := l.load()
+	stop := l.load(4)
 	for i := range 4 {
 		time.Sleep(300 * time.Millisecond)
 		if i%2 == 0 {
@@ -242,7 +242,7 @@ func TestDatabaseWentBack(t *testing.T) {
 				l.append(1)
 			}
 			waitFor(t, "the stream to be made afresh", func() bool { return r.Status().Remade >= 2 })
-			stop := l.load()
+			stop := l.load(4)
 			time.Sleep(100 * time.Millisecond)
 			stop()
 			l.caughtUp(js)

@@ -21,7 +21,7 @@ const (
 	defaultMaxBytes = 4 << 30
 	// A session that failed is tried again after firstPause, and after twice as long each time, up to longestPause.
 	firstPause   = 20 * time.Millisecond
-	longestPause = time.Second
+	longestPause = 500 * time.Millisecond
 )
 
 // Config says what a [Relay] works with. Log, Conn, Lane and Source are required.

@@ -96,11 +96,11 @@ func appendTo(t testing.TB, log *eventstore.Log, n int) int64 {
 
 var tenant = uuid.MustParse("018f0000-0000-7000-8000-000000000001")
 
-// load appends until stop is called.
-func (l *testLog) load() (stop func()) {
+// load appends, some thousands of events a second for each writer, until stop is called.
+func (l *testLog) load(writers int) (stop func()) {
 	ctx, cancel := context.WithCancel(l.t.Context())
 	var done sync.WaitGroup
-	for range 4 {
+	for range writers {
 		done.Go(func() {
 			for ctx.Err() == nil {
 				l.append(1 + rand.IntN(20))
@@ -247,7 +247,7 @@ func (l *testLog) verifyAll(js jetstream.JetStream, first int64) {
 
 // relayOf is a relay of the log's lane 1 in the tests' settings.
 func relayOf(l *testLog, c Config) *Relay {
-	c.Lane, c.MaxBytes, c.Logger = 1, 128<<20, slog.New(slog.NewTextHandler(l.t.Output(), nil))
+	c.Lane, c.MaxBytes, c.Logger = 1, 256<<20, slog.New(slog.NewTextHandler(l.t.Output(), nil))
 	if c.Log == nil {
 		c.Log = l.Log
 	}
@@ -265,7 +265,7 @@ func TestPublishesUnderLoad(t *testing.T) {
 	l.append(50)
 	r := relayOf(l, Config{Conn: conn})
 	stop := run(t, r.Run)
-	unload := l.load()
+	unload := l.load(4)
 	time.Sleep(500 * time.Millisecond)
 	unload()
 	js := jetStream(t, conn)

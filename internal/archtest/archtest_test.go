@@ -23,6 +23,7 @@ var rules = map[string]func(*tree) []string{
 	"readme present": checkReadmePresent,
 	"readme content": checkReadmeContent,
 	"links":          checkLinks,
+	"named tests":    checkNamedTests,
 	"dependencies":   checkDependencies,
 }
 

@@ -86,6 +86,9 @@ var broken = []struct {
 	{"links", "to nothing", map[string]string{"docs/a.md": "See [b](b.md#there).\n"}, "docs/a.md:1 links to b.md"},
 	{"links", "up, to a folder, outside, within", map[string]string{"docs/a.md": "[a](../api) [b](https://b.org) [c](#c)\n", "api/a.md": ""}, ""},
 
+	{"named tests", "gone", map[string]string{"docs/a.md": "`TestMain` and `TestA` see to it.\n", "api/a_test.go": "package p\nfunc TestMain() {}\n"}, "relies on TestA"},
+	{"named tests", "there", map[string]string{"docs/a.md": "`TestA` sees to it.\n", "api/a_test.go": "package p\nfunc TestA() {}\n"}, ""},
+
 	{"dependencies", "no reason", dependency("", "m.org/a v1.2.0"), "m.org/a is imported (api/a.go)"},
 	{"dependencies", "reason of another", dependency("m.org", "m.org v1.0.0\n\tm.org/a v1.2.0"), "m.org/a is imported"},
 	{"dependencies", "reason for what is gone", dependency("m.org/z", "m.org/b v1.0.0"), "which go.mod does not require"},

@@ -2,6 +2,7 @@ package archtest
 
 import (
 	"fmt"
+	"go/ast"
 	"path"
 	"regexp"
 	"slices"
@@ -96,6 +97,32 @@ func checkLinks(t *tree) []string {
 				if !t.has(path.Join(path.Dir(x.path), found[1])) {
 					faults = append(faults, fmt.Sprintf("%s:%d links to %s, which does not exist", x.path, number, found[1]))
 				}
+			}
+		}
+	}
+	return faults
+}
+
+var namedTest = regexp.MustCompile("`(Test[A-Z]\\w*)`")
+
+// checkNamedTests wants every test that a document relies on to exist.
+func checkNamedTests(t *tree) []string {
+	declared := map[string]bool{}
+	for _, s := range t.sources {
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && s.test {
+				declared[f.Name.Name] = true
+			}
+		}
+	}
+	var faults []string
+	for _, x := range t.texts {
+		if path.Ext(x.path) != ".md" {
+			continue
+		}
+		for _, found := range namedTest.FindAllStringSubmatch(x.body, -1) {
+			if !declared[found[1]] {
+				faults = append(faults, fmt.Sprintf("%s relies on %s, which does not exist", x.path, found[1]))
 			}
 		}
 	}

@@ -10,7 +10,7 @@ const preface = `# Database schema
 Generated from a migrated database by ` + "`go test ./internal/schemadoc -update`" + `; the purposes are the comments in the migrations. Do not edit.
 
 ` + "`log`" + ` is the log, the only truth; ` + "`app`" + ` is what stays outside it: live secrets and volatile state. Read models own their
-schemas and are rebuilt from the log, so they are not listed here. Roles are explained in [architecture.md](architecture.md).
+schemas and are rebuilt from the log, so they are not listed here. The roles are explained in [0007](decisions/0007-roles-and-one-function.md).
 `
 
 func render(tables []*table) string {

@@ -1,0 +1,216 @@
+package web
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-json-experiment/json"
+)
+
+// fakeAPI answers as the API does, from a router as its own, so that a page's route must not leak into it.
+type fakeAPI struct {
+	portal  string       // of the only account
+	session atomic.Bool  // false: nobody is signed in any more
+	stats   atomic.Value // string: the figures as JSON
+	query   atomic.Value // string: what the figures were last asked for
+}
+
+func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
+	t.Helper()
+	f := &fakeAPI{portal: portal}
+	f.session.Store(true)
+	f.stats.Store(stats)
+	f.query.Store("")
+	r := chi.NewRouter()
+	r.Post("/api/auth/login", f.login)
+	r.Post("/api/auth/logout", func(w http.ResponseWriter, r *http.Request) {
+		name := "sf_" + r.Header.Get("StreamFlow-Portal")
+		http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1})
+		w.WriteHeader(http.StatusNoContent)
+	})
+	r.Get("/api/auth/me", func(w http.ResponseWriter, r *http.Request) {
+		if f.signedIn(w, r) {
+			fmt.Fprintf(w, `{"user":{"name":"<b>Ada</b> & \"Co\"","email":"ada@example.com","portal":%q}}`, f.portal)
+		}
+	})
+	r.Get("/api/portals/{portal}/stats", f.figures)
+	server := httptest.NewServer(New(r))
+	t.Cleanup(server.Close)
+	return f, server
+}
+
+func (f *fakeAPI) signedIn(w http.ResponseWriter, r *http.Request) bool {
+	if cookie, err := r.Cookie("sf_" + r.Header.Get("StreamFlow-Portal")); err == nil && cookie.Value == "token" && f.session.Load() {
+		return true
+	}
+	w.WriteHeader(http.StatusUnauthorized)
+	fmt.Fprint(w, `{"title":"Sign in first","code":"unauthenticated"}`)
+	return false
+}
+
+func (f *fakeAPI) login(w http.ResponseWriter, r *http.Request) {
+	var body map[string]string
+	if r.Header.Get("Content-Type") != "application/json" || json.UnmarshalRead(r.Body, &body) != nil || body["password"] != "right" {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"title":"E-mail or password wrong","code":"bad_credentials"}`)
+		return
+	}
+	http.SetCookie(w, &http.Cookie{Name: "sf_" + f.portal, Value: "token", Path: "/", HttpOnly: true})
+	fmt.Fprintf(w, `{"user":{"name":"Ada","portal":%q}}`, f.portal)
+}
+
+func (f *fakeAPI) figures(w http.ResponseWriter, r *http.Request) {
+	if !f.signedIn(w, r) {
+		return
+	}
+	f.query.Store(r.URL.RawQuery)
+	if r.URL.Query().Get("at") == "2999-01-01T00:00:00Z" {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		fmt.Fprint(w, `{"title":"Not valid","code":"validation_failed","errors":[{"field":"at","message":"is in the future"}]}`)
+		return
+	}
+	fmt.Fprintf(w, `{"cursor":"c","at":"2026-03-31T10:00:05Z","stats":%s}`, f.stats.Load())
+}
+
+// page is what a browser got, beside the text.
+type page struct {
+	StatusCode int
+	Header     http.Header
+}
+
+// ask is a browser that follows no redirect, and is signed in to the portals named.
+func ask(t *testing.T, server *httptest.Server, method, path string, form url.Values, portals ...string) (page, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for _, p := range portals {
+		req.AddCookie(&http.Cookie{Name: "sf_" + p, Value: "token"})
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page{res.StatusCode, res.Header}, string(body)
+}
+
+func holds(t *testing.T, body string, wanted ...string) {
+	t.Helper()
+	for _, w := range wanted {
+		if !strings.Contains(body, w) {
+			t.Errorf("the page lacks %q:\n%s", w, body)
+		}
+	}
+}
+
+func redirects(t *testing.T, res page, to string) {
+	t.Helper()
+	if got := res.Header.Get("Location"); res.StatusCode != http.StatusSeeOther || got != to {
+		t.Errorf("got %d to %q, want 303 to %q", res.StatusCode, got, to)
+	}
+}
+
+func TestSignIn(t *testing.T) {
+	for _, p := range portals {
+		_, server := newFake(t, p.Name, `{}`)
+		res, _ := ask(t, server, "POST", "/login", url.Values{"email": {"ada@example.com"}, "password": {"right"}})
+		redirects(t, res, p.Home)
+		if got := res.Header.Get("Set-Cookie"); !strings.HasPrefix(got, "sf_"+p.Name+"=token") {
+			t.Errorf("cookie %q", got)
+		}
+	}
+	_, server := newFake(t, "provider", `{}`)
+	res, body := ask(t, server, "POST", "/login", url.Values{"email": {`a"><script>x`}, "password": {"secret-wrong"}, "next": {"/provider"}})
+	if res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("wrong password: %d", res.StatusCode)
+	}
+	holds(t, body, "E-mail or password wrong", `value="a&#34;&gt;&lt;script&gt;x"`, `value="/provider"`)
+	if strings.Contains(body, "secret-wrong") {
+		t.Error("the password was sent back")
+	}
+	res, _ = ask(t, server, "POST", "/login", url.Values{"email": {"\xff"}, "password": {"right"}})
+	if res.StatusCode != http.StatusBadRequest {
+		t.Errorf("not UTF-8: %d", res.StatusCode)
+	}
+}
+
+func TestSignOutEndsTheNamedPortalsSession(t *testing.T) {
+	_, server := newFake(t, "provider", `{}`)
+	res, _ := ask(t, server, "POST", "/logout", url.Values{"portal": {"provider"}}, "provider", "client")
+	redirects(t, res, "/login")
+	if got := res.Header.Get("Set-Cookie"); !strings.HasPrefix(got, "sf_provider=;") {
+		t.Errorf("cookie %q", got)
+	}
+}
+
+func TestNextStaysOnTheSite(t *testing.T) {
+	_, server := newFake(t, "client", `{}`)
+	for next, want := range map[string]string{
+		"/dashboard?at=2026-01-01T00%3A00%3A00Z": "/dashboard?at=2026-01-01T00%3A00%3A00Z", "/leads/1": "/leads/1",
+		"//evil.example": "", "https://evil.example/": "", `/\evil.example`: "", "/\t/evil.example": "", "/x/..//evil.example": "",
+		"javascript:alert(1)": "", "evil": "", "": "", "/%5cevil.example": "", "/%2fevil.example": "", "/login": "", "/provider": "", "http:/dashboard": "",
+	} {
+		if want == "" {
+			want = "/dashboard"
+		}
+		res, _ := ask(t, server, "POST", "/login", url.Values{"email": {"a"}, "password": {"right"}, "next": {next}})
+		redirects(t, res, want)
+	}
+}
+
+func TestPagesAskForASession(t *testing.T) {
+	f, server := newFake(t, "client", `{}`)
+	res, _ := ask(t, server, "GET", "/", nil)
+	redirects(t, res, "/dashboard")
+	for _, p := range portals {
+		res, _ := ask(t, server, "GET", p.Home+"?at=2026-01-01T00:00:00Z", nil)
+		redirects(t, res, "/login?next="+url.QueryEscape(p.Home+"?at=2026-01-01T00:00:00Z"))
+	}
+	res, _ = ask(t, server, "GET", "/provider", nil, "client") // a session of another portal alone
+	redirects(t, res, "/login?next=%2Fprovider")
+	f.session.Store(false)
+	res, _ = ask(t, server, "GET", "/dashboard", nil, "client")
+	redirects(t, res, "/login?next=%2Fdashboard")
+}
+
+func TestEveryPageHasItsHeaders(t *testing.T) {
+	_, server := newFake(t, "client", `{}`)
+	for path, status := range map[string]int{"/login": 200, "/dashboard": 200, "/nowhere": 404, "/assets/app.css": 404, "/live": 404} {
+		res, body := ask(t, server, "GET", path, nil, "client")
+		if res.StatusCode != status {
+			t.Errorf("%s: %d, want %d", path, res.StatusCode, status)
+		}
+		if res.Header.Get("Content-Security-Policy") != policy || res.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: headers %v", path, res.Header)
+		}
+		holds(t, body, `<html lang="en" data-theme="`, `<main id="main">`)
+		if strings.Contains(body, " style=") || strings.Contains(body, "<style") || strings.Contains(body, " on") && strings.Contains(body, ` onclick=`) {
+			t.Errorf("%s holds what the policy refuses", path)
+		}
+		for _, a := range assets {
+			holds(t, body, a.address)
+		}
+	}
+	for name, a := range assets {
+		res, body := ask(t, server, "GET", a.address, nil)
+		if res.StatusCode != 200 || body != string(a.content) || !strings.Contains(res.Header.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d %v", name, res.StatusCode, res.Header)
+		}
+	}
+}
