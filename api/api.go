@@ -18,6 +18,7 @@ import (
 
 	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/guard/password"
+	"github.com/streamflow/streamflow/api/guard/signature"
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain/user"
@@ -34,6 +35,8 @@ type Config struct {
 	Logger    *slog.Logger     // nil: the default one
 	// PublicURL is where browsers reach the server; empty where it is what they send as Host.
 	PublicURL string
+	// Listen is host:port that the server listens on; on loopback a request may be signed for that too.
+	Listen string
 	// TrustedProxies may tell where a request came from.
 	TrustedProxies []netip.Prefix
 	// Stats answers a portal's figures, at a time (zero: now) and on a day ("": that of the time), not before a cursor
@@ -46,7 +49,8 @@ type Config struct {
 
 type server struct {
 	Config
-	router chi.Router
+	router  chi.Router
+	origins []string // that a request may be signed for
 }
 
 // New makes the handler of all routes.
@@ -64,7 +68,11 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Config: c, router: chi.NewRouter()}
+	origins, err := signature.Origins(c.PublicURL, c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Config: c, router: chi.NewRouter(), origins: origins}
 	s.router.Use(guard.WithCaller(c.TrustedProxies), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(c.Logger), sameOrigin, guard.ReadBody, middleware.GetHead)
 	s.router.NotFound(func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.New(problem.NotFound, "")) })
 	s.router.MethodNotAllowed(s.wrongMethod)
@@ -117,6 +125,9 @@ func (s *server) routes(r chi.Router) {
 	r.Post("/api/v2/invoices/{id}/issue", s.command(billers, invoiceAction(s, s.Commands.IssueInvoice)))
 	r.Post("/api/v2/invoices/{id}/payments", s.command(billers, invoiceAction(s, s.Commands.PayInvoice)))
 	r.Post("/api/v2/invoices/{id}/void", s.command(billers, invoiceAction(s, s.Commands.VoidInvoice)))
+
+	s.partnerRoutes(r)
+	s.federationRoutes(r)
 
 	r.Get("/api/portals/{portal}/stats", s.handle(s.stats))
 }

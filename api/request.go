@@ -222,6 +222,10 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, a answer) error 
 		writeRefusal(w, r, refusal)
 		return nil
 	}
+	if a.status == http.StatusNoContent {
+		w.WriteHeader(a.status)
+		return nil
+	}
 	if a.outcome.Verdict == eventstore.Unchanged {
 		a.status = http.StatusOK
 	}

@@ -105,6 +105,31 @@ func (c *Commands) Partner(ctx context.Context, id string, until int64) (Record[
 	return read[partner.State](ctx, c.Log, eventstore.ProviderSpace, partner.Stream(id), until)
 }
 
+// Partners are all partners as of a position of provider space's lane, oldest first. Each has had a key from its start, so the
+// keys name them all; a key whose partner is not in the log was never issued.
+func (c *Commands) Partners(ctx context.Context, until int64) ([]Record[partner.State], error) {
+	rows, err := c.Pool.Query(ctx, `select distinct partner from app.partner_key order by partner`)
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	partners := make([]Record[partner.State], 0, len(ids))
+	for _, id := range ids {
+		record, err := c.Partner(ctx, id.String(), until)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		partners = append(partners, record)
+	}
+	return partners, nil
+}
+
 // withSecret stores a key's secret before the key is issued: a key that nobody could ever check must not come to be. A secret
 // whose key was not issued after all proves nothing, since only events say that a key holds; it is dropped where that is certain.
 func (c *Commands) withSecret(ctx context.Context, id, key string, secret []byte, issue func() (eventstore.Outcome, error)) (eventstore.Outcome, error) {
@@ -117,7 +142,9 @@ func (c *Commands) withSecret(ctx context.Context, id, key string, secret []byte
 		return eventstore.Outcome{}, fmt.Errorf("keep secret of key %s: %w", key, err)
 	}
 	out, err := issue()
-	if err == nil && (out.Replayed || out.Verdict != eventstore.Accepted) {
+	_, invalid := errors.AsType[domain.Invalid](err)
+	neverIssued := err == nil && (out.Replayed || out.Verdict != eventstore.Accepted)
+	if neverIssued || invalid || errors.Is(err, ErrNotFound) || errors.Is(err, ErrVersion) {
 		if _, err := c.Pool.Exec(ctx, `delete from app.partner_key where key_id = $1`, key); err != nil {
 			return out, fmt.Errorf("drop secret of key %s: %w", key, err)
 		}

@@ -3,7 +3,6 @@ package eventstore
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -40,7 +39,7 @@ func newLeaseTable(t *testing.T) leaseTable {
 }
 
 func (lt leaseTable) lease() *Lease {
-	l := (&Log{pool: lt.pool, logger: slog.New(slog.NewTextHandler(io.Discard, nil))}).Lease("job", uuid.New())
+	l := (&Log{pool: lt.pool, logger: slog.New(slog.DiscardHandler)}).Lease("job", uuid.New())
 	l.ttl = testTTL
 	return l
 }

@@ -1,7 +1,8 @@
-//nolint:godoclint // templ writes its version where a second package comment would stand
 // Package web is the portals: pages rendered on the server, which read and post with scripts off. It keeps no rule of
 // its own: what a page shows or does goes through the public API, in process and with the browser's own cookies, and so
 // nobody sees on a page what the API would not answer.
+//
+//nolint:godoclint // templ writes its version where a second package comment would stand
 package web
 
 import (

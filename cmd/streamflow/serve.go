@@ -11,10 +11,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/streamflow/streamflow/api"
+	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain"
@@ -53,7 +55,11 @@ func serve(ctx context.Context, c call) error {
 		return err
 	}
 	defer n.close()
-	use := &commands.Commands{Log: n.log, Pool: n.engine, Now: time.Now}
+	key, err := n.masterKey()
+	if err != nil {
+		return err
+	}
+	use := &commands.Commands{Log: n.log, Pool: n.engine, Secrets: key.AEAD("partner key"), Now: time.Now}
 	if err := n.makeAccounts(ctx, use, c.err); err != nil {
 		return err
 	}
@@ -114,7 +120,8 @@ func (n *node) handler(use *commands.Commands) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages := web.New(machines)
+	guarded := chi.Chain(guard.WithCaller(nil), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(n.config.logger))
+	pages := guarded.Handler(web.New(machines))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); first {
 		case "api", "healthz", "readyz", "problems":
@@ -126,7 +133,8 @@ func (n *node) handler(use *commands.Commands) (http.Handler, error) {
 }
 
 func (n *node) apiConfig(use *commands.Commands) api.Config {
-	return api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Stats: n.stats, Ready: n.ready}
+	return api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Listen: n.config.addr,
+		Stats: n.stats, Ready: n.ready}
 }
 
 // stats answers a portal's figures. Without a day named, a window ends on the day of the time asked.

@@ -159,6 +159,10 @@ func TestServeSurvivesKillOfEverything(t *testing.T) {
 	if bytes.Contains(out, []byte("ken@bell")) {
 		t.Fatal("personal data is printed in the clear")
 	}
+	figures, err := streamflow(data, nil, "replay", "--as-of", cursor, "--portal", "client", "--json").Output()
+	if want := fmt.Sprintf(`"leadsNew90d":{"value":%v,`, before+1); err != nil || !bytes.Contains(figures, []byte(want)) {
+		t.Fatalf("replay as of the cursor: %v, want %s in\n%s", err, want, figures)
+	}
 	p.endsCleanly(data)
 }
 
@@ -200,6 +204,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"serve", "--fast"}, 2, "fast"},
 		{[]string{"migrate"}, 2, "status, plan or up"},
 		{[]string{"projections", "rebuild"}, 2, "name one"},
+		{[]string{"replay"}, 2, "--as-of"},
+		{[]string{"replay", "--as-of", "now", "--portal", "x"}, 2, "no portal"},
 		{[]string{"version"}, 0, "streamflow"},
 	} {
 		var out bytes.Buffer

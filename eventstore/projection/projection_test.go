@@ -18,8 +18,6 @@ import (
 	"github.com/streamflow/streamflow/migrations"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
-
 type added struct {
 	Amount int `json:"amount"`
 }
@@ -49,6 +47,7 @@ func totals(version int, superstitious *bool) projection.Projection {
 
 type house struct {
 	t      *testing.T
+	url    string
 	ctx    context.Context
 	log    *eventstore.Log
 	engine *pgxpool.Pool
@@ -57,8 +56,12 @@ type house struct {
 
 func open(t *testing.T, lanes int) *house {
 	t.Helper()
+	return openOn(t, pgtest.New(t, "migrated", func(ctx context.Context, url string) error { _, err := migrations.Up(ctx, url, 0); return err }), lanes)
+}
+
+func openOn(t *testing.T, url string, lanes int) *house {
+	t.Helper()
 	ctx := t.Context()
-	url := pgtest.New(t, "migrated", func(ctx context.Context, url string) error { _, err := migrations.Up(ctx, url, 0); return err })
 	pools := map[string]*pgxpool.Pool{}
 	for _, role := range []string{"engine", "app", "staff"} {
 		pool, err := migrations.Role(ctx, url, role, func(c *pgxpool.Config) { c.MaxConns = 8 })
@@ -80,7 +83,7 @@ func open(t *testing.T, lanes int) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	return &house{t, ctx, l, pools["engine"], projection.NewReader(pools["app"], pools["staff"])}
+	return &house{t, url, ctx, l, pools["engine"], projection.NewReader(pools["app"], pools["staff"])}
 }
 
 // add appends amounts to a stream and returns where the last is visible.

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/streamflow/streamflow/eventstore"
 )
 
 func TestEffectsInOrderOnce(t *testing.T) {
@@ -90,8 +92,8 @@ func TestOurOwnFailuresParkNothing(t *testing.T) {
 	w := newWorld(t)
 	w.start(w.runner(w.mail(func(_ context.Context, e Effect, call int) error {
 		if call == 1 && e.Event.Position == 2 { // the database fails between the call and its record
-			w.exec(`alter table log.effect rename to lost`)
-			time.AfterFunc(500*time.Millisecond, func() { w.exec(`alter table log.lost rename to effect`) })
+			w.exec(`revoke insert on log.effect from streamflow_engine`)
+			time.AfterFunc(500*time.Millisecond, func() { w.exec(`grant insert on log.effect to streamflow_engine`) })
 		}
 		return nil
 	})))
@@ -102,6 +104,48 @@ func TestOurOwnFailuresParkNothing(t *testing.T) {
 	w.wantCalls(1, 2, 3)
 	if n := w.count(`select count(*) from log.parked_effect`); n != 0 {
 		t.Errorf("%d effects were parked because our database was away", n)
+	}
+}
+
+// TestCheckpointMovesOnWithItsLog: whatever a node that was left behind writes, a checkpoint neither goes back nor runs ahead
+// of the log.
+func TestCheckpointMovesOnWithItsLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add(placed{}, placed{}, placed{})
+	l := ledger{w.engine}
+	if m, err := l.start(t.Context(), "mail", 1, true); err != nil || m != (mark{0, 1}) {
+		t.Fatalf("started at %v, %v", m, err)
+	}
+	for _, step := range []struct {
+		to   mark
+		want int
+	}{{mark{2, 1}, 2}, {mark{1, 1}, 2}, {mark{4, 1}, 2}, {mark{3, 2}, 2}, {mark{3, 1}, 3}} {
+		if err := l.move(t.Context(), "mail", 1, step.to); err != nil {
+			t.Fatal(err)
+		}
+		if at := w.count(`select position from log.reactor_checkpoint`); at != step.want {
+			t.Errorf("moved to %v: at %d, want %d", step.to, at, step.want)
+		}
+	}
+	if m, err := l.start(t.Context(), "mail", 1, true); err != nil || m != (mark{3, 1}) {
+		t.Errorf("started again at %v, %v", m, err)
+	}
+	w.exec(`update log.reactor_checkpoint set position = 0`)
+	if err := l.record(t.Context(), newEffect("mail", eventstore.Event{Lane: 1, Position: 4})); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.park(t.Context(), newEffect("mail", eventstore.Event{Lane: 1, Position: 5}), "why", 1); err != nil {
+		t.Fatal(err)
+	}
+	if at := w.count(`select position from log.reactor_checkpoint`); at != 0 {
+		t.Errorf("an effect beyond the log moved the checkpoint to %d", at)
+	}
+	if err := l.park(t.Context(), newEffect("mail", eventstore.Event{Lane: 1, Position: 4}), "late", 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.count(`select count(*) from log.parked_effect`); n != 1 {
+		t.Errorf("an effect that is done was parked")
 	}
 }
 

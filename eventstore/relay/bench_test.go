@@ -31,7 +31,9 @@ func BenchmarkFill(b *testing.B) {
 		}
 		b.StopTimer()
 		cancel()
-		<-done
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "events/s")

@@ -31,9 +31,11 @@ func TestMain(m *testing.M) {
 }
 
 type brokerOptions struct {
-	Name, Dir         string
-	Port, ClusterPort int
-	Routes            []string
+	Name        string   `json:"name"`
+	Dir         string   `json:"dir"`
+	Port        int      `json:"port"`
+	ClusterPort int      `json:"clusterPort"`
+	Routes      []string `json:"routes"`
 }
 
 func serveBroker(encoded string) {

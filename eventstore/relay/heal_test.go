@@ -273,6 +273,13 @@ func TestDatabaseWentBackBeforeItWentBack(t *testing.T) {
 	if head := l.head(); head.Epoch != 3 {
 		t.Errorf("epoch %d, want 3", head.Epoch)
 	}
+	// Even if nothing but the epoch was lost: cursors of the forgotten one are about.
+	l.tamper(`update log.lane set epoch = 1`)
+	run(t, r.serve)
+	waitFor(t, "the stream to be made afresh", func() bool { return r.Status().Remade == 4 })
+	if head := l.head(); head.Epoch != 4 {
+		t.Errorf("epoch %d, want 4", head.Epoch)
+	}
 }
 
 func TestEmptiedStreamAheadOfTheLog(t *testing.T) {

@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
@@ -70,7 +69,7 @@ func (l *testLog) node() *eventstore.Log {
 	return opened
 }
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // append adds n events in one append and returns the position of the last.
 func (l *testLog) append(n int) int64 { return appendTo(l.t, l.Log, n) }
@@ -202,7 +201,10 @@ func (l *testLog) verify(js jetstream.JetStream) []int64 {
 	}
 	defer messages.Stop()
 	events := map[int64]eventstore.Event{}
-	for page := range l.Scan(l.t.Context(), 1, 0, l.head().Position) {
+	for page, err := range l.Scan(l.t.Context(), 1, 0, l.head().Position) {
+		if err != nil {
+			l.t.Fatal(err)
+		}
 		for _, e := range page {
 			events[e.Position] = e
 		}

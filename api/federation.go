@@ -1,0 +1,185 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
+
+	"github.com/streamflow/streamflow/api/guard"
+	"github.com/streamflow/streamflow/api/guard/signature"
+	"github.com/streamflow/streamflow/api/problem"
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain/tenant"
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+// What a key must be allowed to do on the signed routes.
+const (
+	scopeLeads            = "leads:write"
+	scopeWriteEscalations = "escalations:write"
+	scopeReadEscalations  = "escalations:read"
+)
+
+// federationRoutes lists the routes of partners: all of them are signed.
+func (s *server) federationRoutes(r chi.Router) {
+	r.Post("/api/federation/escalation", s.signed(scopeWriteEscalations, s.ordered(s.federateEscalation)))
+	r.Get("/api/federation/escalations", s.signed(scopeReadEscalations, s.findIncident))
+	r.Get("/api/federation/escalations/{id}", s.signed(scopeReadEscalations, s.federatedEscalation))
+	r.Post("/api/federation/escalations/{id}/updates", s.signed(scopeWriteEscalations, s.ordered(s.federateUpdate)))
+	r.Post("/api/federation/leads", s.signed(scopeLeads, s.ordered(s.federateLead)))
+	r.Post("/api/federation/commands", s.signed("", s.bulk))
+	r.Get("/api/federation/status", s.signed("", s.federationStatus))
+}
+
+// signedRequest is one whose signature proved right.
+type signedRequest struct {
+	*http.Request
+	key commands.SigningKey
+}
+
+func (q signedRequest) allows(scope string) bool {
+	return scope == "" || slices.Contains(q.key.Partner.State.Scopes, scope)
+}
+
+// signed is the frame of every signed route: who it is, and whether the key was given the scope; "" is any key.
+func (s *server) signed(scope string, run func(http.ResponseWriter, signedRequest) error) http.HandlerFunc {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		key, err := s.verify(r)
+		if err != nil {
+			return err
+		}
+		q := signedRequest{r, key}
+		if !q.allows(scope) {
+			return problem.New(problem.ScopeMissing, "")
+		}
+		return run(w, q)
+	})
+}
+
+// verify proves who signed. The reason of a refusal is for the operator alone.
+func (s *server) verify(r *http.Request) (commands.SigningKey, error) {
+	var key commands.SigningKey
+	body := guard.Body(r.Context())
+	verifier := signature.Verifier{
+		Key: func(ctx context.Context, id string) (signature.Key, error) {
+			var err error
+			key, err = s.Commands.SigningKey(ctx, id)
+			switch {
+			case errors.Is(err, commands.ErrNotFound):
+				err = signature.ErrKeyUnknown
+			case errors.Is(err, commands.ErrKeyEnded):
+				err = signature.ErrKeyRevoked
+			}
+			return signature.Key{ID: id, Secret: key.Secret}, err
+		},
+		SpendNonce: s.Commands.SpendNonce,
+		Now:        s.Commands.Now,
+		Origins:    s.origins,
+	}
+	_, err := verifier.Verify(r.Context(), r, body)
+	if refused, ok := errors.AsType[*signature.Failure](err); ok {
+		s.Logger.InfoContext(r.Context(), "signature refused", "reason", refused.Reason, "cause", refused.Cause, "key", refused.KeyID,
+			"from", guard.CallerOf(r.Context()).Address, "correlation", guard.CorrelationID(r.Context()))
+		return key, refused.Problem(r, len(body) > 0)
+	}
+	return key, err
+}
+
+// order is one command of a partner, alone in its request or a line of many.
+type order struct {
+	signedRequest
+	id   string // of the record that the address names
+	key  string // decides about repetition
+	path string // what the fingerprint takes for the address
+	body []byte
+}
+
+// caller is the partner as the log knows it: the partner and not the key, so that a rotation does not break repetitions.
+func (o order) caller(in uuid.UUID) commands.Caller {
+	who := o.signedRequest.key
+	return commands.Caller{
+		Tenant: in, Actor: eventstore.Actor{Kind: "partner", ID: who.Partner.ID, Via: who.KeyID},
+		ID:          guard.CommandID(in, who.Partner.ID, o.key),
+		Fingerprint: guard.Fingerprint(http.MethodPost, o.path, o.body),
+		Correlation: guard.CorrelationID(o.Context()),
+	}
+}
+
+// fulfilled is how an order ended, and the record that it is about.
+type fulfilled struct {
+	answer
+	id string
+}
+
+// ordered answers a request that is one order.
+func (s *server) ordered(run func(order) (fulfilled, error)) func(http.ResponseWriter, signedRequest) error {
+	return func(w http.ResponseWriter, q signedRequest) error {
+		if err := parameters(q.Request); err != nil {
+			return err
+		}
+		key, p := guard.IdempotencyKey(q.Header)
+		if p != nil {
+			return p
+		}
+		body := guard.Body(q.Context())
+		if p := guard.CheckMediaType(q.Header, body); p != nil {
+			return p
+		}
+		done, err := run(order{q, chi.URLParam(q.Request, "id"), key, q.URL.EscapedPath(), body})
+		if err != nil {
+			return err
+		}
+		return s.answer(w, q.Request, done.answer)
+	}
+}
+
+// allowedTenant is the tenant that an order names, if the partner may act for it now.
+func (s *server) allowedTenant(q signedRequest, name string) (uuid.UUID, error) {
+	if name == "" {
+		return uuid.Nil, problem.Invalid(problem.FieldError{Field: "tenantId", Code: problem.FieldRequired, Message: "must be given"})
+	}
+	id, err := uuid.Parse(name)
+	if err != nil || !slices.Contains(q.key.Partner.State.TenantIDs, name) {
+		return uuid.Nil, problem.New(problem.TenantNotAllowed, "")
+	}
+	business, err := s.Commands.Tenant(q.Context(), name, 0)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	switch business.State.Status {
+	case tenant.StatusSuspended:
+		return uuid.Nil, problem.New(problem.TenantSuspended, "")
+	case tenant.StatusClosed:
+		return uuid.Nil, problem.New(problem.TenantNotAllowed, "")
+	}
+	return id, nil
+}
+
+// federationStatus tells a partner what its key is good for.
+func (s *server) federationStatus(w http.ResponseWriter, q signedRequest) error {
+	if err := parameters(q.Request); err != nil {
+		return err
+	}
+	state := q.key.Partner.State
+	answer := struct {
+		Time         time.Time  `json:"time"`
+		KeyID        string     `json:"keyId"`
+		KeyExpiresAt *time.Time `json:"keyExpiresAt"`
+		Scopes       []string   `json:"scopes"`
+		TenantIDs    []string   `json:"tenantIds"`
+		Rate         *string    `json:"rate"`
+	}{Time: s.Commands.Now().UTC(), KeyID: q.key.KeyID, Scopes: state.Scopes, TenantIDs: state.TenantIDs}
+	if !q.key.ValidUntil.IsZero() {
+		answer.KeyExpiresAt = &q.key.ValidUntil
+	}
+	if state.Rate != "" {
+		answer.Rate = &state.Rate
+	}
+	s.write(w, q.Request, http.StatusOK, answer)
+	return nil
+}

@@ -1,0 +1,174 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/streamflow/streamflow/api/guard/signature"
+	"github.com/streamflow/streamflow/api/problem"
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain/partner"
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+// partnerRoutes lists the routes by which the provider admits outside systems.
+func (s *server) partnerRoutes(r chi.Router) {
+	r.Post("/api/v2/partners", s.command(providers, s.createPartner))
+	r.Get("/api/v2/partners", s.reading(providers, s.listPartners))
+	r.Get("/api/v2/partners/{id}", s.reading(providers, s.getPartner))
+	r.Post("/api/v2/partners/{id}/keys", s.command(providers, s.rotateKey))
+	r.Delete("/api/v2/partners/{id}/keys/{keyId}", s.command(providers, s.revokeKey))
+}
+
+// shownOnce is a secret in the answer that made it. A repetition has no secret to show, and says so.
+type shownOnce struct {
+	Secret *string `json:"secret"`
+	State  string  `json:"secretState,omitempty"`
+}
+
+func show(secret []byte, out eventstore.Outcome) shownOnce {
+	if out.Replayed {
+		return shownOnce{State: "issued"}
+	}
+	text := signature.EncodeSecret(secret)
+	return shownOnce{Secret: &text}
+}
+
+func (s *server) createPartner(q request) (answer, error) {
+	var body partner.Details
+	if err := decode(q.Request, &body); err != nil {
+		return answer{}, err
+	}
+	secret := signature.NewSecret()
+	out, err := s.Commands.CreatePartner(q.Context(), q.caller, partner.Create{Details: body}, secret)
+	if err != nil || out.Verdict == eventstore.Refused {
+		return answer{outcome: out}, err
+	}
+	made, err := commands.KeyMadeBy(out)
+	if err != nil {
+		return answer{}, err
+	}
+	record, err := s.Commands.Partner(q.Context(), made.ID, out.Last())
+	return answer{outcome: out, status: http.StatusCreated, location: "/api/v2/partners/" + made.ID, version: record.Version, record: struct {
+		Record commands.Record[partner.State] `json:",embed"`
+		KeyID  string                         `json:"keyId"`
+		shownOnce
+	}{record, made.KeyID, show(secret, out)}}, err
+}
+
+// listPartners lists the newest first, which is a stable order under inserts.
+func (s *server) listPartners(w http.ResponseWriter, q request, m moment) error {
+	if err := parameters(q.Request, "at", "limit", "cursor"); err != nil {
+		return err
+	}
+	limit, err := limitOf(q.Request)
+	if err != nil {
+		return err
+	}
+	before, err := s.pageOf(q.Request, eventstore.ProviderSpace, "partners")
+	if err != nil {
+		return err
+	}
+	answer := page[commands.Record[partner.State]]{Items: []commands.Record[partner.State]{}}
+	until := m.position(s.Commands.Log.LaneOf(eventstore.ProviderSpace))
+	if until == 0 {
+		s.write(w, q.Request, http.StatusOK, answer)
+		return nil
+	}
+	partners, err := s.Commands.Partners(q.Context(), until)
+	if err != nil {
+		return err
+	}
+	// The token counts partners from the oldest, so it names the same one however many come after.
+	end := len(partners)
+	if before != 0 && before < uint64(end) {
+		end = int(before) //nolint:gosec // smaller than a length
+	}
+	start := max(0, end-limit)
+	for _, record := range slices.Backward(partners[start:end]) {
+		answer.Items = append(answer.Items, record)
+	}
+	if start > 0 {
+		token := s.pageToken(eventstore.ProviderSpace, "partners", uint64(start)) //nolint:gosec // positive
+		answer.NextCursor = &token
+	}
+	s.write(w, q.Request, http.StatusOK, answer)
+	return nil
+}
+
+func (s *server) getPartner(w http.ResponseWriter, q request, m moment) error {
+	if err := parameters(q.Request, "at"); err != nil {
+		return err
+	}
+	until := m.position(s.Commands.Log.LaneOf(eventstore.ProviderSpace))
+	if until == 0 {
+		return commands.ErrNotFound
+	}
+	record, err := s.Commands.Partner(q.Context(), q.id, until)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", etag(record.Version))
+	s.write(w, q.Request, http.StatusOK, record)
+	return nil
+}
+
+// rotateKey gives the partner a new key; the one before holds for the overlap, like 24h, or ends at once.
+func (s *server) rotateKey(q request) (answer, error) {
+	var body struct {
+		Overlap string `json:"overlap"`
+	}
+	if err := decode(q.Request, &body); err != nil {
+		return answer{}, err
+	}
+	var overlap time.Duration
+	if body.Overlap != "" {
+		var err error
+		if overlap, err = time.ParseDuration(body.Overlap); err != nil {
+			return answer{}, problem.Invalid(problem.FieldError{Field: "overlap", Code: "invalid_duration", Message: "is not a time like 24h or 30m"})
+		}
+	}
+	secret := signature.NewSecret()
+	out, err := s.Commands.RotatePartnerKey(q.Context(), q.caller, q.id, overlap, secret)
+	if err != nil || out.Verdict == eventstore.Refused {
+		return answer{outcome: out}, err
+	}
+	made, err := commands.KeyMadeBy(out)
+	if err != nil {
+		return answer{}, err
+	}
+	record, err := s.Commands.Partner(q.Context(), q.id, out.Last())
+	if err != nil {
+		return answer{}, err
+	}
+	told := struct {
+		KeyID              string     `json:"keyId"`
+		ValidFrom          time.Time  `json:"validFrom"`
+		PreviousValidUntil *time.Time `json:"previousValidUntil"`
+		shownOnce
+	}{KeyID: made.KeyID, shownOnce: show(secret, out)}
+	keys := record.State.Keys
+	i := slices.IndexFunc(keys, func(k partner.Key) bool { return k.KeyID == made.KeyID })
+	if i < 0 {
+		return answer{}, errors.New("partner lacks the key that was made for it")
+	}
+	told.ValidFrom = keys[i].ValidFrom
+	for _, before := range keys[:i] {
+		if before.ValidAt(told.ValidFrom.Add(-time.Nanosecond)) { // it held until now, so this is the one that is followed
+			told.PreviousValidUntil = &before.ValidUntil
+		}
+	}
+	return answer{outcome: out, status: http.StatusCreated, location: "/api/v2/partners/" + q.id, version: record.Version, record: told}, nil
+}
+
+func (s *server) revokeKey(q request) (answer, error) {
+	if err := decode(q.Request, &struct{}{}); err != nil {
+		return answer{}, err
+	}
+	out, err := s.Commands.RevokePartnerKey(q.Context(), q.caller, q.id, chi.URLParam(q.Request, "keyId"))
+	return answer{outcome: out, status: http.StatusNoContent}, err
+}
