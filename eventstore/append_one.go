@@ -28,7 +28,7 @@ func (f *flusher) call(ctx context.Context, batch []*pending) (r result, err err
 
 // isPlain: one event, the version of its own stream as the only condition, and nothing else.
 func (e *encoded) isPlain() bool {
-	return len(e.events) == 1 && len(e.conditions) == 1 && len(e.Takes) == 0 && len(e.Drops) == 0 && len(e.keys) == 0
+	return len(e.events) == 1 && len(e.conditions) == 1 && len(e.Takes)+len(e.Drops)+len(e.Held)+len(e.keys) == 0
 }
 
 func (f *flusher) callOne(ctx context.Context, e *encoded) (r result, err error) {

@@ -18,7 +18,6 @@ import (
 func (s *store) check(h *history) {
 	s.t.Helper()
 	stored := s.load()
-	debugHistory = h
 	groups := map[uuid.UUID][]result{}
 	for _, r := range h.results {
 		groups[r.Command] = append(groups[r.Command], r)

@@ -83,7 +83,7 @@ func (e *ClaimedError) Error() string {
 
 // Claim is a unique value within a tenant: an e-mail's hash, an organization's name.
 type Claim struct {
-	Scope string // what is unique, for example lead.email; without a space
+	Scope string // what is unique, for example member.email; without a space
 	Key   []byte // the value; hash it with [Log.ClaimKey] where it is personal
 }
 

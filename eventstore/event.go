@@ -54,7 +54,7 @@ type Event struct {
 
 // Fact is what a domain event must tell the log; the rest of it is data.
 type Fact interface {
-	// Type is "<category>.<fact>", for example lead.created.
+	// Type is "<category>.<fact>", for example order.placed.
 	Type() string
 }
 

@@ -28,7 +28,7 @@ const (
 )
 
 // ProviderSpace is the reserved tenant that holds what is not any tenant's: users and their global e-mail claims, tenants
-// themselves, staff, partners, platform invoices. It is in lane 1.
+// themselves, staff, partners, what it bills itself. It is in lane 1.
 var ProviderSpace = uuid.MustParse("00000000-0000-7000-8000-000000000001")
 
 // Config says what a [Log] works with. All fields but Logger are required.

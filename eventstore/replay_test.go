@@ -124,13 +124,6 @@ func (s *store) replay(stored *storedLog, ops map[uuid.UUID]op) *reference {
 			s.t.Fatalf("I2: command %s is recorded at %d/%d, and nobody was told or is in doubt", f.command, f.Lane, f.First)
 		}
 		if err := r.apply(o, f); err != nil {
-			m := map[string]op{}
-			for k, v := range ops {
-				m[k.String()] = v
-			}
-			for _, h := range append(o.Held, o.Takes...) {
-				s.trace(stored, m, f, refOf(o.Tenant, h.Claim))
-			}
 			s.t.Fatalf("I6: command %s at %d/%d: %v", f.command, f.Lane, f.First, err)
 		}
 		if err := stored.matches(o, f); err != nil {

@@ -64,6 +64,9 @@ create table log.event (
   constraint event_id unique (id)
 );
 create index event_tenant on log.event (tenant, position);
+comment on index log.event_stream_version is 'Versions of a stream are dense; the newest is a probe of it, so that no table of streams is needed.';
+comment on index log.event_id is 'An event is found by the id that the bus and its effects name.';
+comment on index log.event_tenant is 'One tenant''s history in order.';
 comment on table log.event is 'Facts, in order. No role but the owner can change or delete one, and nothing runs as the owner.';
 comment on column log.event.lane is 'The ledger the event is in.';
 comment on column log.event.position is 'Dense number in the lane: 1, 2, 3 … in commit order.';
@@ -117,7 +120,7 @@ create table log.claim (
 );
 comment on table log.claim is 'Unique values held by streams, taken and released inside appends.';
 comment on column log.claim.tenant is 'Within which business the value is unique.';
-comment on column log.claim.scope is 'What is unique, for example lead.email.';
+comment on column log.claim.scope is 'What is unique, for example member.email.';
 comment on column log.claim.key is 'The value; a keyed hash where it is personal.';
 comment on column log.claim.stream is 'The stream that holds it.';
 
@@ -132,7 +135,7 @@ create table log.subject_key (
 );
 comment on table log.subject_key is 'One wrapped key per data subject; destroying it erases what it encrypted, in every replay.';
 comment on column log.subject_key.tenant is 'The business that holds the person''s data.';
-comment on column log.subject_key.subject is 'The person; one id follows them through lead, contact, convert and merge.';
+comment on column log.subject_key.subject is 'The person; one id follows them through every record that is about them.';
 comment on column log.subject_key.wrapped is 'AES-256-GCM key wrapped by the master key; null once destroyed.';
 comment on column log.subject_key.created_at is 'Recorded time of the append that brought it.';
 comment on column log.subject_key.destroyed_at is 'Recorded time of the erasure, else null.';
@@ -266,7 +269,7 @@ create function log.append_one(
   p_stream text, p_version integer, p_id uuid, p_type text, p_schema smallint, p_data text,
   p_correlation text, p_causation uuid, p_actor_kind text, p_actor_id text, p_actor_via text, p_effective timestamptz,
   out head bigint, out recorded timestamptz, out failed smallint
-) language plpgsql security definer set search_path = pg_catalog as $$
+) language plpgsql security definer set search_path = pg_catalog set enable_seqscan = off as $$
 begin
   -- Locks the lane and counts on success in one statement; a refused append, which is rare, takes the count back.
   update log.lane l set head = l.head + 1, recorded_at = greatest(l.recorded_at, clock_timestamp()) where l.lane = p_lane
@@ -325,6 +328,9 @@ begin
     -- The sub-select makes it one lookup per statement; an unset or emptied tenant is null, and null sees nothing.
     execute format($p$create policy tenant on log.%I for select to streamflow_app
       using (tenant = (select nullif(current_setting('streamflow.tenant', true), '')::uuid))$p$, t);
+    execute format('comment on policy engine on log.%I is %L', t, 'The engine works for every tenant; force row level security would shut even the owner out.');
+    execute format('comment on policy staff on log.%I is %L', t, 'The provider''s staff read across tenants, and write nothing.');
+    execute format('comment on policy tenant on log.%I is %L', t, 'The application sees the tenant that its transaction names, and nothing without one.');
     execute format('grant select on log.%I to streamflow_engine, streamflow_staff, streamflow_app', t);
   end loop;
 end $$;

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -156,9 +157,7 @@ func (r *rowReader) next() (row, error) {
 	if len(cells) != len(r.header) {
 		return made, rowError{fmt.Sprintf("has %d cells, and the header %d", len(cells), len(r.header))}
 	}
-	for field, value := range r.options.fixed {
-		made.fields[field] = value
-	}
+	maps.Copy(made.fields, r.options.fixed)
 	for i, field := range r.fieldOf {
 		if field == "" {
 			continue

@@ -5,8 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -76,7 +76,7 @@ func newRealRun(t *testing.T) *realRun {
 		}
 	}
 	c := config{data: filepath.Join(t.TempDir(), "data"), lanes: 1, postgresBin: os.Getenv("STREAMFLOW_POSTGRES_BIN"),
-		logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		logger: slog.New(slog.DiscardHandler)}
 	n, err := openNode(t.Context(), c, true, false)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,12 @@ func newRealRun(t *testing.T) *realRun {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- n.projector.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-ended })
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("projector: %v", err)
+		}
+	})
 	use := &commands.Commands{Log: n.log, Pool: n.engine, Now: time.Now}
 	out, err := use.CreateTenant(t.Context(), asSystem("real tenant"), commands.CreateTenant{
 		Name: "Real Files", OwnerEmail: "owner@real.example", OwnerName: "Owner"})

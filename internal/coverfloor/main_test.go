@@ -46,7 +46,7 @@ func TestRun(t *testing.T) {
 
 func TestRaise(t *testing.T) {
 	t.Parallel()
-	measured, floors := files(t, "a 74.5\ngone 99\n")
+	measured, floors := files(t, "a 73.5\ngone 99\n")
 	if err := run([]string{"-raise", "-floors", floors, measured}, &strings.Builder{}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestRaise(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := header + "a 74.5\nb 0\n"; string(got) != want {
+	if want := header + "a 73.5\nb 0\n"; string(got) != want {
 		t.Errorf("wrote %q, want %q", got, want)
 	}
 }
