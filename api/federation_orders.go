@@ -59,7 +59,8 @@ func (s *server) federateEscalation(o order) (fulfilled, error) {
 // federateUpdate says how the work on an escalation goes. A line of many names it in its body, by its own id or the incident's.
 func (s *server) federateUpdate(o order) (fulfilled, error) {
 	var command escalation.Update
-	id, in := o.id, uuid.Nil
+	id := o.id
+	var in uuid.UUID
 	if id != "" {
 		if p := guard.DecodeJSON(o.body, &command); p != nil {
 			return fulfilled{}, p

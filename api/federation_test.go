@@ -253,9 +253,12 @@ func TestFederatedBulk(t *testing.T) {
 	}
 	for i, line := range got {
 		var v struct {
-			Line, Status int
-			ID           string
-			Problem      *struct{ Code string }
+			Line    int    `json:"line"`
+			Status  int    `json:"status"`
+			ID      string `json:"id"`
+			Problem *struct {
+				Code string `json:"code"`
+			} `json:"problem"`
 		}
 		must(t, json.Unmarshal([]byte(line), &v))
 		if v.Line != i+1 || v.Status != want[i] || (v.Problem != nil) != (want[i] >= 400) || (v.ID == "") != (want[i] >= 400) {

@@ -86,14 +86,14 @@ func (s *server) listPartners(w http.ResponseWriter, q request, m moment) error 
 	// The token counts partners from the oldest, so it names the same one however many come after.
 	end := len(partners)
 	if before != 0 && before < uint64(end) {
-		end = int(before) //nolint:gosec // smaller than a length
+		end = int(before)
 	}
 	start := max(0, end-limit)
 	for _, record := range slices.Backward(partners[start:end]) {
 		answer.Items = append(answer.Items, record)
 	}
 	if start > 0 {
-		token := s.pageToken(eventstore.ProviderSpace, "partners", uint64(start)) //nolint:gosec // positive
+		token := s.pageToken(eventstore.ProviderSpace, "partners", uint64(start))
 		answer.NextCursor = &token
 	}
 	s.write(w, q.Request, http.StatusOK, answer)

@@ -64,14 +64,16 @@ func (c *Commands) IssueInvoice(ctx context.Context, by Caller, id string, comma
 		if err != nil {
 			return err
 		}
+		// The invoice says first whether there is anything to issue; only then is the series of all numbers read.
+		command.Number = 1
+		if events, err := command.Decide(state); err != nil || len(events) == 0 {
+			return err
+		}
 		last, _, err := eventstore.State[series.State](ctx, d, numbers)
 		if err != nil {
 			return err
 		}
 		command.Number = last.Last + 1
-		if events, err := command.Decide(state); err != nil || len(events) == 0 {
-			return err
-		}
 		if err := apply(d, numbers, last, series.Take{DocumentID: id}); err != nil {
 			return err
 		}

@@ -50,11 +50,11 @@ func (l *Log) ParseToken(token string) (Cursor, error) {
 	for b = b[1:]; len(b) > 0; {
 		var v [3]uint64
 		for i := range v {
-			n := 0
-			if v[i], n = binary.Uvarint(b); n <= 0 {
+			value, n := binary.Uvarint(b)
+			if n <= 0 {
 				return nil, ErrCursor
 			}
-			b = b[n:]
+			v[i], b = value, b[n:]
 		}
 		c[int(v[0])] = Mark{Epoch: int(v[1]), Position: int64(v[2])}
 	}

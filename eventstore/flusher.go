@@ -196,12 +196,10 @@ func (f *flusher) disconnect(ctx context.Context) {
 
 // lostConnection tells whether the database may answer when asked again: it was away, going away or coming up.
 func lostConnection(err error) bool {
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) { // whatever the reason, even a wrong password: nothing was sent
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok { // whatever the reason, even a wrong password: nothing was sent
 		return true
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code {
 		case "25006", "55P03": // a standby, while another server takes over; a lock that did not come
 			return true

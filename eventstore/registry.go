@@ -128,8 +128,7 @@ func (t *eventType) findMisplaced(form reflect.Type, seen map[reflect.Type]bool)
 		return nil
 	}
 	seen[form] = true
-	for i := range form.NumField() {
-		f := form.Field(i)
+	for f := range form.Fields() {
 		if _, tagged := f.Tag.Lookup("personal"); tagged && !t.knows(form, f) {
 			return fmt.Errorf("event type %s: field %s of %s is tagged personal, but it is no field of the event itself", t.name, f.Name, form)
 		}

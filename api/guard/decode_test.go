@@ -95,6 +95,19 @@ func TestDecodeJSON(t *testing.T) {
 	}
 }
 
+// TestDetails: each kind of malformed body is told apart, in words that quote nothing.
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	for body, detail := range map[string]string{
+		"": "The body is empty.", " \n": "The body is empty.", `{} {}`: "There is data after the value.", `{"a":1,"a":1}`: "An object names a member twice.",
+		`{"a":`: "The body ends early.", "[\"\xff\"]": "A string is not valid UTF-8.", "hunter2": "The body is not one well-formed JSON value.",
+	} {
+		if p := guard.CheckJSON([]byte(body)); p == nil || p.Detail != detail {
+			t.Errorf("%q: %v", body, p)
+		}
+	}
+}
+
 func TestFindsAllAndNoMore(t *testing.T) {
 	t.Parallel()
 	p := guard.CheckJSON([]byte(`{"a":"\u0000","b":[1e400,"\u0001"]}`))

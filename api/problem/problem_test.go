@@ -153,7 +153,7 @@ func TestUnregisteredCodePanics(t *testing.T) {
 			t.Error("New of an unknown code did not panic")
 		}
 	}()
-	problem.New("made_up", "")
+	_ = problem.New("made_up", "")
 }
 
 func TestWholeSeconds(t *testing.T) {

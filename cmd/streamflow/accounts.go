@@ -50,7 +50,7 @@ func (n *node) makeAccounts(ctx context.Context, use *commands.Commands, out io.
 		for _, portal := range []string{user.PortalProvider, user.PortalDeveloper, user.PortalAccountant} {
 			accounts = append(accounts, account{Portal: portal, Email: portal + "@streamflow.example", Password: rand.Text()})
 		}
-		raw, err := json.MarshalIndent(accounts, "", "  ")
+		raw, err := json.MarshalIndent(accounts, "", "  ") //nolint:gosec // this file is where the made-up passwords are kept, mode 0600
 		if err != nil {
 			return err
 		}

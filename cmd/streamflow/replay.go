@@ -14,7 +14,6 @@ import (
 
 	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/domain/user"
-	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/projections"
 )
@@ -90,7 +89,7 @@ func (n *node) momentOf(ctx context.Context, asOf, on string) (projections.Momen
 func (n *node) printFigures(ctx context.Context, out io.Writer, portals []string, tenant uuid.UUID, m projections.Moment, asJSON bool) error {
 	all := map[string]map[string]projections.Figure{}
 	for _, portal := range portals {
-		figures, _, err := projections.Stats(ctx, n.reader, portal, projection.Query{Tenant: tenant, After: eventstore.Cursor(m.At), Wait: catchUp}, m)
+		figures, _, err := projections.Stats(ctx, n.reader, portal, projection.Query{Tenant: tenant, After: m.At, Wait: catchUp}, m)
 		if err != nil {
 			return err
 		}

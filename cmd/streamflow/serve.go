@@ -45,7 +45,7 @@ func serve(ctx context.Context, c call) error {
 		return usageError{"it takes flags only"}
 	}
 	// The port first: whoever cannot have it is told before anything was started.
-	listener, err := net.Listen("tcp", c.config.addr)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.config.addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

@@ -77,8 +77,14 @@ func start(t *testing.T, data string) *program {
 	}
 }
 
+// answered is what a test looks at of an answer, beside its body.
+type answered struct {
+	status int
+	header http.Header
+}
+
 // do sends a request and returns the answer with its body decoded.
-func (p *program) do(method, path, body string, header ...string) (*http.Response, map[string]any) {
+func (p *program) do(method, path, body string, header ...string) (answered, map[string]any) {
 	p.t.Helper()
 	r, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
 	if err != nil {
@@ -101,14 +107,14 @@ func (p *program) do(method, path, body string, header ...string) (*http.Respons
 	}
 	decoded := map[string]any{}
 	_ = json.Unmarshal(raw, &decoded) // an answer without a body stays empty
-	return answer, decoded
+	return answered{answer.StatusCode, answer.Header}, decoded
 }
 
 func (p *program) signIn() {
 	p.t.Helper()
 	answer, _ := p.do("POST", "/api/auth/login", fmt.Sprintf(`{"email":%q,"password":%q}`, demoOwner.Email, demoOwner.Password))
-	if answer.StatusCode != http.StatusOK {
-		p.t.Fatalf("sign in: %s", answer.Status)
+	if answer.status != http.StatusOK {
+		p.t.Fatalf("sign in: %d", answer.status)
 	}
 }
 
@@ -116,8 +122,8 @@ func (p *program) signIn() {
 func (p *program) leads(cursor string) float64 {
 	p.t.Helper()
 	answer, stats := p.do("GET", "/api/portals/client/stats", "", "StreamFlow-Cursor", cursor)
-	if answer.StatusCode != http.StatusOK {
-		p.t.Fatalf("stats: %s %v", answer.Status, stats)
+	if answer.status != http.StatusOK {
+		p.t.Fatalf("stats: %d %v", answer.status, stats)
 	}
 	return stats["stats"].(map[string]any)["leadsNew90d"].(map[string]any)["value"].(float64)
 }
@@ -131,10 +137,10 @@ func TestServeSurvivesKillOfEverything(t *testing.T) {
 	p.signIn()
 	before := p.leads("")
 	made, record := p.do("POST", "/api/v2/leads", newLead, "Idempotency-Key", "ken")
-	if made.StatusCode != http.StatusCreated {
-		t.Fatalf("create: %s %v", made.Status, record)
+	if made.status != http.StatusCreated {
+		t.Fatalf("create: %d %v", made.status, record)
 	}
-	cursor := made.Header.Get("StreamFlow-Cursor")
+	cursor := made.header.Get("StreamFlow-Cursor")
 	if after := p.leads(cursor); after != before+1 {
 		t.Fatalf("%v leads after creating one, %v before", after, before)
 	}
@@ -146,8 +152,8 @@ func TestServeSurvivesKillOfEverything(t *testing.T) {
 	p = start(t, data)
 	p.signIn()
 	again, replayed := p.do("POST", "/api/v2/leads", newLead, "Idempotency-Key", "ken")
-	if again.StatusCode != http.StatusCreated || again.Header.Get("Idempotent-Replayed") != "true" || replayed["id"] != record["id"] {
-		t.Fatalf("the same command after a kill: %s %v, want the first answer %v", again.Status, replayed, record)
+	if again.status != http.StatusCreated || again.header.Get("Idempotent-Replayed") != "true" || replayed["id"] != record["id"] {
+		t.Fatalf("the same command after a kill: %d %v, want the first answer %v", again.status, replayed, record)
 	}
 	if after := p.leads(cursor); after != before+1 {
 		t.Fatalf("%v leads after a kill, want %v", after, before+1)
@@ -186,8 +192,8 @@ func TestSecondServeSaysSoAndExits(t *testing.T) {
 	if err == nil || !bytes.Contains(out, []byte("in use")) {
 		t.Fatalf("a second serve on the same folder: %v\n%s", err, out)
 	}
-	if r, _ := p.do("GET", "/readyz", ""); r.StatusCode != http.StatusOK {
-		t.Fatalf("the first one is not ready any more: %s", r.Status)
+	if r, _ := p.do("GET", "/readyz", ""); r.status != http.StatusOK {
+		t.Fatalf("the first one is not ready any more: %d", r.status)
 	}
 }
 
@@ -224,7 +230,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if code := run([]string{"version"}, []string{"STREAMFLOW_DATBASE_URL=x"}, &out, &out); code != 0 || !strings.Contains(out.String(), "STREAMFLOW_DATBASE_URL is no setting") {
+	if code := run([]string{"version"}, []string{"STREAMFLOW_DATABAZE_URL=x"}, &out, &out); code != 0 || !strings.Contains(out.String(), "STREAMFLOW_DATABAZE_URL is no setting") {
 		t.Errorf("an unknown setting: exit %d:\n%s", code, &out)
 	}
 }

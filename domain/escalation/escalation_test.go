@@ -1,6 +1,7 @@
 package escalation
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -54,7 +55,7 @@ func TestOpen(t *testing.T) {
 	bad.Attachments = append(make([]Attachment, 10), Attachment{URL: "http://x", Name: "x"})
 	bad.OccurredAt = now.Add(25 * time.Hour)
 	var found domain.Invalid
-	if err, ok := bad.Validate().(domain.Invalid); ok {
+	if err, ok := errors.AsType[domain.Invalid](bad.Validate()); ok {
 		found = err
 	}
 	for _, field := range []string{

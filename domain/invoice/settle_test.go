@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"errors"
 	"fmt"
 	"math/rand"
 	"testing"
@@ -94,7 +95,7 @@ func TestMoneyAddsUp(t *testing.T) {
 func play(t *testing.T, c spec.Case[State, Event], cmd command, sums *ledger, seed int64) spec.Case[State, Event] {
 	t.Helper()
 	events, err := cmd.Decide(c.State())
-	if _, refused := err.(*domain.Refusal); err != nil && !refused {
+	if _, refused := errors.AsType[*domain.Refusal](err); err != nil && !refused {
 		t.Fatalf("seed %d: %T: %v", seed, cmd, err)
 	}
 	c = c.When(cmd)

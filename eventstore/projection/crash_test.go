@@ -94,7 +94,7 @@ func TestDatabaseStoppedWhileProjecting(t *testing.T) {
 	}
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		states, err := e.States(h.ctx)
+		states, err := e.States(h.t.Context())
 		if err == nil && states[0].Position == states[0].Head {
 			if states[0].Parked != 0 {
 				t.Fatalf("%d events were parked because the database was away", states[0].Parked)

@@ -178,8 +178,7 @@ func (e *Engine) step(ctx context.Context, lane int, live []*liveProjection) err
 		return e.rest(ctx, lane, from)
 	}
 	err = e.fold(ctx, lane, group, events)
-	var bad *foldError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*foldError](err); ok {
 		return e.foldSingly(ctx, lane, bad.projection, events)
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -61,7 +62,7 @@ func (p *liveProjection) foldBatch(ctx context.Context, tx pgx.Tx, l *eventstore
 			return err
 		}
 		var err error
-		if events, err = p.parkFollowers(ctx, tx, lane, events); err != nil {
+		if events, err = p.parkFollowers(ctx, tx, events); err != nil {
 			return err
 		}
 	}
@@ -77,8 +78,7 @@ func (p *liveProjection) foldBatch(ctx context.Context, tx pgx.Tx, l *eventstore
 
 // poisoned tells a batch that cannot be folded from a database that cannot answer.
 func (p *liveProjection) poisoned(tx pgx.Tx, err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:2] {
 		case "08", "40", "53", "57", "58":
 			return false
@@ -107,7 +107,7 @@ func moveCheckpoints(ctx context.Context, tx pgx.Tx, lane int, group []*liveProj
 }
 
 // parkFollowers parks events whose stream is parked already, and returns the others.
-func (p *liveProjection) parkFollowers(ctx context.Context, tx pgx.Tx, lane int, events []eventstore.Event) ([]eventstore.Event, error) {
+func (p *liveProjection) parkFollowers(ctx context.Context, tx pgx.Tx, events []eventstore.Event) ([]eventstore.Event, error) {
 	free := make([]eventstore.Event, 0, len(events))
 	for _, ev := range events {
 		behind, parked := p.parked[keyOf(ev)]
@@ -135,11 +135,7 @@ func (p *liveProjection) park(ctx context.Context, tx pgx.Tx, ev eventstore.Even
 // foldSingly folds a batch one event at a time for one projection: what cannot be folded is parked, visibly and with its key,
 // and everything else goes on.
 func (e *Engine) foldSingly(ctx context.Context, lane int, p *liveProjection, events []eventstore.Event) error {
-	parked := map[parkedKey]int64{}
-	for k, v := range p.parked {
-		parked[k] = v
-	}
-	trial := &liveProjection{Projection: p.Projection, generation: p.generation, position: p.position, parked: parked}
+	trial := &liveProjection{Projection: p.Projection, generation: p.generation, position: p.position, parked: maps.Clone(p.parked)}
 	last := events[len(events)-1].Position
 	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		for i := range events {

@@ -48,7 +48,6 @@ func totals(version int, superstitious *bool) projection.Projection {
 type house struct {
 	t      *testing.T
 	url    string
-	ctx    context.Context
 	log    *eventstore.Log
 	engine *pgxpool.Pool
 	reader *projection.Reader
@@ -83,14 +82,14 @@ func openOn(t *testing.T, url string, lanes int) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	return &house{t, url, ctx, l, pools["engine"], projection.NewReader(pools["app"], pools["staff"])}
+	return &house{t, url, l, pools["engine"], projection.NewReader(pools["app"], pools["staff"])}
 }
 
 // add appends amounts to a stream and returns where the last is visible.
 func (h *house) add(tenant uuid.UUID, stream string, amounts ...int) eventstore.Cursor {
 	h.t.Helper()
 	s := eventstore.Stream("sum-" + stream)
-	out, err := h.log.Update(h.ctx, eventstore.Command{Tenant: tenant, ID: uuid.New(), Fingerprint: []byte("f"), Correlation: "c"}, []eventstore.Stream{s},
+	out, err := h.log.Update(h.t.Context(), eventstore.Command{Tenant: tenant, ID: uuid.New(), Fingerprint: []byte("f"), Correlation: "c"}, []eventstore.Stream{s},
 		func(ctx context.Context, d *eventstore.Decision) error {
 			if _, err := d.Version(ctx, s); err != nil {
 				return err
@@ -112,10 +111,10 @@ func (h *house) run(p ...projection.Projection) (*projection.Engine, context.Can
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if err := e.Install(h.ctx); err != nil {
+	if err := e.Install(h.t.Context()); err != nil {
 		h.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(h.ctx)
+	ctx, cancel := context.WithCancel(h.t.Context())
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); _ = e.Run(ctx) }()
 	stop := func() { cancel(); <-stopped }
@@ -127,7 +126,7 @@ func (h *house) run(p ...projection.Projection) (*projection.Engine, context.Can
 func (h *house) total(tenant uuid.UUID, after eventstore.Cursor) map[string]string {
 	h.t.Helper()
 	got := map[string]string{}
-	_, err := h.reader.Read(h.ctx, projection.Query{Projection: "totals", Tenant: tenant, After: after, Wait: 10 * time.Second}, func(ctx context.Context, tx pgx.Tx) error {
+	_, err := h.reader.Read(h.t.Context(), projection.Query{Projection: "totals", Tenant: tenant, After: after, Wait: 10 * time.Second}, func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select stream, amount, events from total`)
 		if err != nil {
 			return err
@@ -204,7 +203,7 @@ func TestPoisonParksItsStreamInOrder(t *testing.T) {
 	h.add(a, "x", 2)
 	cursor := h.add(a, "y", 7)
 	h.want(h.total(a, cursor), "sum-x", "1/1", "sum-y", "7/1")
-	states, err := e.States(h.ctx)
+	states, err := e.States(h.t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +211,7 @@ func TestPoisonParksItsStreamInOrder(t *testing.T) {
 		t.Fatalf("%d events are parked, want the poison and the one behind it", states[0].Parked)
 	}
 	superstitious = false
-	if err := e.Retry(h.ctx, "totals"); err != nil {
+	if err := e.Retry(h.t.Context(), "totals"); err != nil {
 		t.Fatal(err)
 	}
 	h.want(h.total(a, h.add(a, "x", 4)), "sum-x", "20/4", "sum-y", "7/1")
@@ -226,7 +225,7 @@ func TestRebuildEqualsLiveAndSwitchesBack(t *testing.T) {
 		h.add(tenants[i%5], "x", i)
 	}
 	rebuilt := make(chan error, 1)
-	go func() { rebuilt <- e.Rebuild(h.ctx, "totals", func(int64, int64) {}) }()
+	go func() { rebuilt <- e.Rebuild(h.t.Context(), "totals", func(int64, int64) {}) }()
 	for i := range 50 {
 		h.add(tenants[i%5], "x", i)
 	}
@@ -240,7 +239,7 @@ func TestRebuildEqualsLiveAndSwitchesBack(t *testing.T) {
 		}
 		h.want(h.total(tenant, h.add(tenant, "z", 1)), "sum-x", fmt.Sprintf("%d/20", sum), "sum-z", "1/1")
 	}
-	if err := e.SwitchBack(h.ctx, "totals"); err != nil {
+	if err := e.SwitchBack(h.t.Context(), "totals"); err != nil {
 		t.Fatal(err)
 	}
 	h.want(h.total(tenants[0], h.add(tenants[0], "z", 1)), "sum-x", "450/20", "sum-z", "2/2")
@@ -261,16 +260,16 @@ func TestPausedProjectionStaysWhereItIs(t *testing.T) {
 	a := uuid.New()
 	e, _ := h.run(totals(1, new(bool)))
 	h.total(a, h.add(a, "x", 1))
-	if err := e.Pause(h.ctx, "totals", true); err != nil {
+	if err := e.Pause(h.t.Context(), "totals", true); err != nil {
 		t.Fatal(err)
 	}
 	cursor := h.add(a, "x", 1)
-	_, err := h.reader.Read(h.ctx, projection.Query{Projection: "totals", Tenant: a, After: cursor, Wait: 300 * time.Millisecond},
+	_, err := h.reader.Read(h.t.Context(), projection.Query{Projection: "totals", Tenant: a, After: cursor, Wait: 300 * time.Millisecond},
 		func(context.Context, pgx.Tx) error { return nil })
 	if !errors.Is(err, projection.ErrBehind) {
 		t.Fatalf("a paused projection answered %v, want that it is behind", err)
 	}
-	if err := e.Pause(h.ctx, "totals", false); err != nil {
+	if err := e.Pause(h.t.Context(), "totals", false); err != nil {
 		t.Fatal(err)
 	}
 	h.want(h.total(a, cursor), "sum-x", "2/2")

@@ -23,7 +23,7 @@ const (
 	prefetch = 256
 	// pageSize is how many events are read from the log at a time.
 	pageSize = 500
-	// refusedPause is the wait before an effect that could be neither recorded nor parked comes again: the database is away.
+	// refusedPause is the wait when an event could not be read, or its effect neither recorded nor parked: the database is away.
 	refusedPause = time.Second
 	// startPause is the wait before a term that failed is begun again.
 	startPause = time.Second
@@ -117,6 +117,7 @@ func (f *feed) serve(ctx context.Context, topic string, out chan<- *message.Mess
 			if err := f.follow(ctx, out, msg); err != nil {
 				msg.Nack()
 				f.complain(ctx, err)
+				rest(ctx, refusedPause)
 				continue
 			}
 			msg.Ack()

@@ -37,7 +37,7 @@ type Reactor struct {
 	Types []string
 	// History lets it begin at the first event when it is new, instead of at the head.
 	History bool
-	// Handle does the effect. An error, a panic or a timeout means it is tried again, with the same effect.
+	// Handle does the effect, and MUST end with its context. An error or a panic means it is tried again, with the same effect.
 	Handle func(ctx context.Context, e Effect) error
 }
 

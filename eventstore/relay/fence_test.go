@@ -24,8 +24,10 @@ func TestTwoRelaysAtOnce(t *testing.T) {
 	server := natstest.Start(t)
 	js := jetStream(t, natstest.Connect(t, server))
 	var refused atomic.Int64
+	var relays []*Relay
 	for range 2 {
 		r := relayOf(l, Config{Log: l.node(), Conn: natstest.Connect(t, server)})
+		relays = append(relays, r)
 		run(t, func(ctx context.Context) error {
 			for ctx.Err() == nil { // serve without its pauses
 				var wrong *jetstream.APIError
@@ -36,11 +38,17 @@ func TestTwoRelaysAtOnce(t *testing.T) {
 			return nil
 		})
 	}
+	waitFor(t, "the stream", func() bool { _, err := js.Stream(t.Context(), StreamName(1)); return err == nil })
+	unwatch := l.watch(js)
 	stop := l.load(4)
 	time.Sleep(time.Second)
 	stop()
 	l.caughtUp(js)
+	unwatch()
 	l.verifyAll(js, 1)
+	if remade := relays[0].Status().Remade + relays[1].Status().Remade; remade > 2 { // each may have missed it at first
+		t.Errorf("two relays made the stream %d times", remade)
+	}
 	if refused.Load() == 0 {
 		t.Error("they never met")
 	}
@@ -165,6 +173,7 @@ func TestAcknowledgementsLost(t *testing.T) {
 	}
 	l.caughtUp(js)
 	l.verifyAll(js, 1)
+	undisturbed(t, r)
 }
 
 // The connection stays up, but what was published last is never answered for.
@@ -264,4 +273,5 @@ func TestDatabaseKilledUnderLoad(t *testing.T) {
 	js := jetStream(t, conn)
 	l.caughtUp(js)
 	l.verifyAll(js, 1)
+	undisturbed(t, r)
 }

@@ -247,6 +247,37 @@ func (l *testLog) verifyAll(js jetstream.JetStream, first int64) {
 	}
 }
 
+// watch reads the stream as it grows, because what is wrong for a moment may be mended by the time verify comes.
+func (l *testLog) watch(js jetstream.JetStream) (stop func()) {
+	l.t.Helper()
+	consumer, err := js.OrderedConsumer(l.t.Context(), StreamName(1), jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	seen, err := consumer.Consume(func(m jetstream.Msg) {
+		delivery, err := m.Metadata()
+		if err != nil {
+			l.t.Error(err)
+			return
+		}
+		if e, err := Delivered(m); err != nil || uint64(e.Position) != delivery.Sequence.Stream {
+			l.t.Errorf("sequence %d has event %d, %v", delivery.Sequence.Stream, e.Position, err)
+		}
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return func() { seen.Stop(); <-seen.Closed() }
+}
+
+// undisturbed wants that the stream was never made afresh, and that nobody thinks that the log went back.
+func undisturbed(t testing.TB, r *Relay) {
+	t.Helper()
+	if s := r.Status(); s.Remade != 1 || s.Epoch != 1 {
+		t.Errorf("there was no reason for %+v", s)
+	}
+}
+
 // relayOf is a relay of the log's lane 1 in the tests' settings.
 func relayOf(l *testLog, c Config) *Relay {
 	c.Lane, c.MaxBytes, c.Logger = 1, 256<<20, slog.New(slog.NewTextHandler(l.t.Output(), nil))

@@ -112,6 +112,7 @@ func TestUnreadable(t *testing.T) {
 		strings.Replace(good, "p=1", "p=1,x=2", 1),
 		strings.Replace(good, "c29tZXNhbHQ", "", 1),
 		strings.Replace(good, "c29tZXNhbHQ", "!!", 1),
+		good[:strings.LastIndex(good, "$")+1] + "AAAAAAAAAAAAAAAA", // 12 bytes
 		good[:len(good)-30], good + "$", " " + good, good + "\n",
 	} {
 		if _, err := parse(bad); !errors.Is(err, ErrHash) {

@@ -29,12 +29,12 @@ type lender struct {
 
 func newLender() *lender { return &lender{tats: map[string]int64{}, start: time.Now()} }
 
-func (d *lender) lease(_ context.Context, p Policy, key string, want int) (Grant, error) {
+func (d *lender) lease(ctx context.Context, p Policy, key string, want int) (Grant, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls++
-	if d.down != nil {
-		return Grant{}, d.down
+	if d.down != nil || ctx.Err() != nil {
+		return Grant{}, errors.Join(d.down, ctx.Err())
 	}
 	now := int64(time.Since(d.start)) + int64(time.Hour) // another clock than the nodes'
 	granted, after := p.grant(d.tats[p.Name+key], now, want)
@@ -65,7 +65,7 @@ func TestOneNodeIsExact(t *testing.T) {
 		if d := l.Take(t.Context(), p, "a"); d.Allowed || d.RetryAfter != 1 {
 			t.Fatalf("a nanosecond early: %+v", d)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if d := l.Take(t.Context(), p, "a"); !d.Allowed {
 			t.Fatalf("at Retry-After: %+v", d)
 		}
@@ -258,6 +258,14 @@ func TestBlocked(t *testing.T) {
 		time.Sleep(d.RetryAfter)
 		if _, blocked := l.Blocked(p, "a"); blocked {
 			t.Error("blocked after Retry-After")
+		}
+		// Leases of 1 and then 2: with 32 of 33 used, the last token is in this node's hand and the bucket is empty.
+		p = mustParse(t, "33/10s", Strict)
+		for range 32 {
+			l.Take(t.Context(), p, "c")
+		}
+		if d, blocked := l.Blocked(p, "c"); blocked {
+			t.Errorf("blocked with a token in hand: %+v", d)
 		}
 	})
 }

@@ -70,7 +70,7 @@ func TestLeaseSQL(t *testing.T) {
 			}
 		}
 	}
-	smaller := mustParse(t, "2/10s", Share)
+	smaller := mustParse(t, "2/1s", Share)
 	if g, err := lease(t.Context(), smaller, "20/10s", 5); err != nil || g.Granted != 0 {
 		t.Errorf("a policy made smaller: %+v, %v", g, err)
 	}

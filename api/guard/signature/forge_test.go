@@ -41,7 +41,7 @@ func forgeRaw(t testing.TB, params string) *http.Request {
 	}
 	var base strings.Builder
 	components := params[1:strings.Index(params, ")")]
-	for _, component := range strings.Fields(components) {
+	for component := range strings.FieldsSeq(components) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(component, `"`), `"`)
 		base.WriteString(component + ": " + values[name] + "\n")
 		if strings.HasPrefix(name, "x-many") {

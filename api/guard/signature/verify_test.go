@@ -402,8 +402,7 @@ func notAFailure(t *testing.T, name string, err, cause error) {
 }
 
 func internal(err error) string {
-	var f *signature.Failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*signature.Failure](err); ok {
 		return f.Internal()
 	}
 	return fmt.Sprint(err)
