@@ -105,7 +105,7 @@ func (l *Lease) work(ctx context.Context, until time.Time, do func(ctx context.C
 			until, pause = next, l.ttl/3
 		case err == nil || time.Now().After(until): // another has it, or had it meanwhile, or may have it by now
 			cancel(ErrLeaseLost)
-			<-done // the job was told to end; its next holder begins it afresh
+			<-done //nolint:errcheck // the job was told to end; its next holder begins it afresh
 			return true, nil
 		default:
 			pause = l.ttl / 10

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ func race(rng *rand.Rand, nodes []*eventstore.Log, run func(racer int, node *eve
 		start := time.Duration(rng.Int64N(int64(1500 * time.Microsecond)))
 		all.Go(func() {
 			for begun := time.Now(); time.Since(begun) < start; { // a timer is too coarse
+				runtime.Gosched()
 			}
 			outs[racer], errs[racer] = run(racer, nodes[racer%len(nodes)])
 		})

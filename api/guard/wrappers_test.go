@@ -247,7 +247,7 @@ func TestRecover(t *testing.T) {
 		"half an answer": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"items":[`); panic("late") },
 		"abort":          func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
-		if got := panicOf(func() { guarded(f).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)) }); got != http.ErrAbortHandler {
+		if got := panicOf(func() { guarded(f).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)) }); got != http.ErrAbortHandler { //nolint:errorlint // what a panic carries is that very value
 			t.Errorf("%s: panic %v", name, got)
 		}
 	}

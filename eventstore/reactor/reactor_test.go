@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,23 +22,6 @@ import (
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
-
-// tables are what reactors keep.
-const tables = `
-create table if not exists log.reactor_checkpoint (
-  reactor text not null, lane smallint not null, position bigint not null check (position >= 0), primary key (reactor, lane)
-) with (fillfactor = 20);
-create table if not exists log.effect (
-  reactor text not null, effect uuid not null, lane smallint not null, position bigint not null, done_at timestamptz not null,
-  primary key (reactor, effect)
-);
-create table if not exists log.parked_effect (
-  reactor text not null, effect uuid not null, lane smallint not null, position bigint not null, error text not null,
-  tries integer not null, parked_at timestamptz not null, primary key (reactor, effect)
-);
-grant select, insert, update on log.reactor_checkpoint to streamflow_engine;
-grant select, insert on log.effect to streamflow_engine;
-grant select, insert, update, delete on log.parked_effect to streamflow_engine;`
 
 type placed struct{}
 
@@ -77,15 +59,7 @@ func newWorld(t *testing.T) *world {
 func newInstallation(t *testing.T, lanes int) *world {
 	t.Helper()
 	url := pgtest.New(t, "reactor", func(ctx context.Context, url string) error {
-		if _, err := migrations.Up(ctx, url, 0); err != nil {
-			return err
-		}
-		owner, err := migrations.Role(ctx, url, "owner", nil)
-		if err != nil {
-			return err
-		}
-		defer owner.Close()
-		_, err = owner.Exec(ctx, tables, pgx.QueryExecModeSimpleProtocol)
+		_, err := migrations.Up(ctx, url, 0)
 		return err
 	})
 	w := &world{t: t, nc: natstest.Connect(t, natstest.Start(t))}

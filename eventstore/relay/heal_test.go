@@ -215,6 +215,7 @@ func TestDatabaseWentBack(t *testing.T) {
 			for range c.again {
 				l.append(1)
 			}
+			r.inspectEvery = inspectEvery // or it would poll as often
 			run(t, r.serve)
 			waitFor(t, "the stream to be made afresh", func() bool { return r.Status().Remade == 2 })
 			l.caughtUp(js)
@@ -315,7 +316,7 @@ func TestForeignStreams(t *testing.T) {
 			if _, err := js.CreateStream(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}
-			if len(c.Subjects) > 0 {
+			if c.Storage == jetstream.FileStorage && len(c.Subjects) > 0 {
 				if _, err := js.Publish(t.Context(), c.Subjects[0], []byte("x")); err != nil {
 					t.Fatal(err)
 				}
@@ -328,7 +329,7 @@ func TestForeignStreams(t *testing.T) {
 		"an event of ours at another place":   publish(Message(misplaced, "here", 1)),
 		"an epoch that nobody can be in":      publish(Message(strange, "here", 1_000_000_000)),
 		"a stream of something else":          create(jetstream.StreamConfig{Subjects: []string{"orders"}}),
-		"a stream in memory":                  create(jetstream.StreamConfig{Subjects: []string{"streamflow.log.1.>"}, Storage: jetstream.MemoryStorage}),
+		"an empty stream in memory":           create(jetstream.StreamConfig{Subjects: []string{"streamflow.log.1.>"}, Storage: jetstream.MemoryStorage}),
 		"an empty stream of another sequence": create(jetstream.StreamConfig{FirstSeq: 60}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -344,6 +345,9 @@ func TestForeignStreams(t *testing.T) {
 			}
 			if r.Status().Remade != 2 {
 				t.Errorf("made %d times", r.Status().Remade)
+			}
+			if streamOf(t, js).CachedInfo().Config.Storage != jetstream.FileStorage {
+				t.Error("the stream is not on disk")
 			}
 		})
 	}

@@ -306,7 +306,7 @@ func TestTableIsBounded(t *testing.T) {
 	if table.get("api", "busy", 0) != kept {
 		t.Error("a busy bucket was dropped for a stale one")
 	}
-	if table.get("a", "b\x00c", 0) != table.get("a", "b\x00c", 0) || table.get("a", "b", 0) == table.get("b", "b", 0) {
+	if first := table.get("a", "b\x00c", 0); first != table.get("a", "b\x00c", 0) || table.get("a", "b", 0) == table.get("b", "b", 0) {
 		t.Error("keys of two policies are one bucket, or one key is two")
 	}
 }

@@ -1,0 +1,30 @@
+package eventstore
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// InLine returns a channel that is closed once somebody more stands in line for the stream.
+func (l *Log) InLine(tenant uuid.UUID, stream Stream) <-chan struct{} {
+	last := func() chan struct{} {
+		l.turns.mu.Lock()
+		defer l.turns.mu.Unlock()
+		return l.turns.tail[stateRef{tenant, stream}]
+	}
+	before, joined := last(), make(chan struct{})
+	go func() {
+		for last() == before {
+			time.Sleep(50 * time.Microsecond)
+		}
+		close(joined)
+	}()
+	return joined
+}
+
+// ForgetKeys empties the cache of subject keys, as time does.
+func (l *Log) ForgetKeys() { l.subjectKeys.Purge() }
+
+// Bare is a log without a database, for what needs only its keys.
+func Bare(key MasterKey) *Log { return &Log{cursorKey: key.Derive("cursors")} }
