@@ -134,7 +134,7 @@ func claimedError(detail string) error {
 	return &ClaimedError{Claim: Claim{Scope: scope, Key: raw}, Holder: Stream(holder)}
 }
 
-// outcomeSQL probes once per command; as a plain join, statistics from when the table was empty could make it a scan.
+// outcomeSQL probes once per command, as log.append does, and for the same reason.
 const outcomeSQL = `select c.tenant, c.id, c.fingerprint, c.outcome, c.code, c.params, c.lane, c.first_position, c.events, c.recorded_at, e.id
 	from unnest($1::uuid[], $2::uuid[]) w(tenant, id)
 	cross join lateral (select * from log.command c where c.tenant = w.tenant and c.id = w.id limit 1) c

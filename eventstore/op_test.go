@@ -72,6 +72,42 @@ type world struct {
 	subjects map[uuid.UUID][]uuid.UUID // by tenant, erased ones too
 	recent   []op                      // to repeat
 	streams  int                       // how many each tenant has
+	told     worldTold
+}
+
+// worldTold is a world as one process tells it to another.
+type worldTold struct {
+	Tenants  []uuid.UUID
+	Streams  int
+	Versions []versionTold
+	Subjects map[uuid.UUID][]uuid.UUID
+	Recent   []op
+}
+
+type versionTold struct {
+	Tenant  uuid.UUID
+	Stream  eventstore.Stream
+	Version int
+}
+
+func (w *world) tell() worldTold {
+	told := worldTold{Tenants: w.tenants, Streams: w.streams, Subjects: w.subjects, Recent: w.recent}
+	for ref, v := range w.versions {
+		told.Versions = append(told.Versions, versionTold{ref.tenant, ref.stream, v})
+	}
+	return told
+}
+
+// remember takes over what another process told.
+func (w *world) remember() {
+	w.tenants, w.streams, w.recent, w.subjects = w.told.Tenants, w.told.Streams, w.told.Recent, w.told.Subjects
+	w.versions, w.holders = map[streamRef]int{}, map[claimRef]eventstore.Stream{}
+	if w.subjects == nil {
+		w.subjects = map[uuid.UUID][]uuid.UUID{}
+	}
+	for _, v := range w.told.Versions {
+		w.versions[streamRef{v.Tenant, v.Stream}] = v.Version
+	}
 }
 
 type streamRef struct {

@@ -150,8 +150,12 @@ func TestDecisionMisuse(t *testing.T) {
 		"a refusal without a code":      func(d *eventstore.Decision) { d.Refuse("", nil) },
 		"an erasure without an event":   func(d *eventstore.Decision) { d.Erase(uuid.New()) },
 		"a refusal that writes":         func(d *eventstore.Decision) { d.Refuse("no", nil); d.New("note-1"); d.Append("note-1", noted{}) },
-		"a claim for nobody":            func(d *eventstore.Decision) { d.New("note-1"); d.Append("note-1", noted{}); d.Take("", eventstore.Claim{Scope: "s"}) },
-		"a stream without a category":   func(d *eventstore.Decision) { d.New("note"); d.Append("note", noted{}) },
+		"a claim for nobody": func(d *eventstore.Decision) {
+			d.New("note-1")
+			d.Append("note-1", noted{})
+			d.Take("", eventstore.Claim{Scope: "s"})
+		},
+		"a stream without a category": func(d *eventstore.Decision) { d.New("note"); d.Append("note", noted{}) },
 	} {
 		c := command(tenant)
 		_, err := s.log.Update(t.Context(), c, nil, func(_ context.Context, d *eventstore.Decision) error { decide(d); return nil })

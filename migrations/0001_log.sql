@@ -179,13 +179,10 @@ create function log.append(
   k_append integer[], k_tenant uuid[], k_scope text[], k_key bytea[], k_stream text[], k_take boolean[],
   s_append integer[], s_tenant uuid[], s_subject uuid[], s_wrapped bytea[],
   out head bigint, out recorded timestamptz, out failed integer[], out reason smallint[], out detail text[]
-) language plpgsql security definer set search_path = pg_catalog
--- A connection keeps its plans for as long as it lives, so one made while the tables were empty has to be right when they
--- are not: probes by index only, whatever the statistics say.
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
+) language plpgsql security definer set search_path = pg_catalog as $$
 declare
   written bigint;
+  one record;
 begin
   -- The lock comes first and alone: what follows sees everything its former holders committed.
   select l.head, greatest(l.recorded_at, clock_timestamp()) into head, recorded from log.lane l where l.lane = p_lane for update;
@@ -195,11 +192,13 @@ begin
 
   -- Verdicts: 1 the command has an outcome, 2 a stream is at another version, 3 a claim is not held as the append says.
   -- k_take is true for a claim to take, false for one to drop, and null for one that k_stream must hold.
+  -- A plan is kept as long as its connection, so it has to be right for tables that have grown since. A sub-select with a limit is
+  -- never turned into a join, and so is always one lookup in an index for each row; deletes and updates are one by one for that reason.
   select array_agg(f.ord), array_agg(f.reason), array_agg(f.detail) into failed, reason, detail from (
     select distinct on (v.ord) v.ord, v.reason, v.detail from (
       select a.ord::integer, 1::smallint as reason, '' as detail
         from unnest(a_tenant, a_command) with ordinality a(tenant, command, ord)
-        where exists (select from log.command c where c.tenant = a.tenant and c.id = a.command)
+        where (select true from log.command c where c.tenant = a.tenant and c.id = a.command limit 1)
       union all
       select c.append, 2::smallint, c.stream
         from unnest(c_append, c_tenant, c_stream, c_version) c(append, tenant, stream, version)
@@ -237,10 +236,12 @@ begin
     where failed is null or a.ord <> all (failed);
 
   if cardinality(k_append) > 0 then
-    delete from log.claim c
-      using unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
+    for one in select k.tenant, k.scope, k.key, k.stream
+      from unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
       where not k.take and (failed is null or k.append <> all (failed))
-        and c.tenant = k.tenant and c.scope = k.scope and c.key = k.key and c.stream = k.stream;
+    loop
+      delete from log.claim c where c.tenant = one.tenant and c.scope = one.scope and c.key = one.key and c.stream = one.stream;
+    end loop;
     insert into log.claim (tenant, scope, key, stream)
       select k.tenant, k.scope, k.key, k.stream
       from unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
@@ -251,10 +252,12 @@ begin
     insert into log.subject_key (tenant, subject, wrapped, created_at)
       select s.tenant, s.subject, s.wrapped, recorded from unnest(s_append, s_tenant, s_subject, s_wrapped) s(append, tenant, subject, wrapped)
       where s.wrapped is not null and (failed is null or s.append <> all (failed));
-    update log.subject_key u set wrapped = null, destroyed_at = recorded
-      from unnest(s_append, s_tenant, s_subject, s_wrapped) s(append, tenant, subject, wrapped)
+    for one in select s.tenant, s.subject from unnest(s_append, s_tenant, s_subject, s_wrapped) s(append, tenant, subject, wrapped)
       where s.wrapped is null and (failed is null or s.append <> all (failed))
-        and u.tenant = s.tenant and u.subject = s.subject and u.destroyed_at is null;
+    loop
+      update log.subject_key u set wrapped = null, destroyed_at = recorded
+        where u.tenant = one.tenant and u.subject = one.subject and u.destroyed_at is null;
+    end loop;
   end if;
 
   if written > 0 then
@@ -269,7 +272,7 @@ create function log.append_one(
   p_stream text, p_version integer, p_id uuid, p_type text, p_schema smallint, p_data text,
   p_correlation text, p_causation uuid, p_actor_kind text, p_actor_id text, p_actor_via text, p_effective timestamptz,
   out head bigint, out recorded timestamptz, out failed smallint
-) language plpgsql security definer set search_path = pg_catalog set enable_seqscan = off as $$
+) language plpgsql security definer set search_path = pg_catalog as $$
 begin
   -- Locks the lane and counts on success in one statement; a refused append, which is rare, takes the count back.
   update log.lane l set head = l.head + 1, recorded_at = greatest(l.recorded_at, clock_timestamp()) where l.lane = p_lane

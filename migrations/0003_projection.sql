@@ -52,6 +52,15 @@ comment on column log.parked.stream is 'The key that is parked.';
 comment on column log.parked.error is 'Why; for one that only waits, behind which position.';
 comment on column log.parked.parked_at is 'Since when.';
 
+alter table log.parked enable row level security;
+alter table log.parked force row level security;
+create policy engine on log.parked to streamflow_owner, streamflow_engine using (true) with check (true);
+create policy staff on log.parked for select to streamflow_staff using (true);
+create policy tenant on log.parked for select to streamflow_app
+  using (tenant = (select nullif(current_setting('streamflow.tenant', true), '')::uuid));
+comment on policy engine on log.parked is 'The engine works for every tenant.';
+comment on policy staff on log.parked is 'The provider''s staff read across tenants, and write nothing.';
+comment on policy tenant on log.parked is 'The application sees the tenant that its transaction names, and nothing without one.';
 grant select on log.projection, log.checkpoint, log.parked to streamflow_app, streamflow_staff;
 grant select, insert, update, delete on log.projection, log.checkpoint, log.parked to streamflow_engine;
 reset role;
