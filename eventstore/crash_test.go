@@ -44,8 +44,7 @@ func pack(err error) *answerError {
 		return nil
 	}
 	a := &answerError{Text: err.Error(), Reused: errors.Is(err, eventstore.ErrCommandReused), Erased: errors.Is(err, eventstore.ErrErased)}
-	var conflict *eventstore.ConflictError
-	if errors.As(err, &conflict) {
+	if conflict, ok := errors.AsType[*eventstore.ConflictError](err); ok {
 		a.Conflict = conflict.Stream
 	}
 	errors.As(err, &a.Claimed)
@@ -93,7 +92,7 @@ func runChild() {
 			return err
 		}
 		var w world
-		if err := json.NewDecoder(os.Stdin).Decode(&w.told); err != nil {
+		if err := json.NewDecoder(os.Stdin).Decode(&w.told); err != nil { //nolint:musttag // both ends are this test
 			return err
 		}
 		w.remember()
@@ -114,7 +113,7 @@ func live(ctx context.Context, l *eventstore.Log, w *world, seed uint64) error {
 			number++
 			x.Number = number
 		}
-		if err := out.Encode(x); err != nil {
+		if err := out.Encode(x); err != nil { //nolint:musttag // both ends are this test
 			panic(err)
 		}
 		return x.Number
@@ -142,6 +141,7 @@ func live(ctx context.Context, l *eventstore.Log, w *world, seed uint64) error {
 // one outcome when somebody repeats it.
 func TestKilledProcess(t *testing.T) {
 	s := newStore(t, 2)
+	s.faulty = true
 	seed := seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	w := newWorld(rng, 4, 20)
@@ -183,7 +183,7 @@ func (s *store) killChild(h *history, w *world, seed uint64, failpoint string) {
 	if err := child.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	if err := errors.Join(json.NewEncoder(in).Encode(w.tell()), in.Close()); err != nil {
+	if err := errors.Join(json.NewEncoder(in).Encode(w.tell()), in.Close()); err != nil { //nolint:musttag // both ends are this test
 		s.t.Fatal(err)
 	}
 	begun := map[int64]result{}

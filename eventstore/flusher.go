@@ -147,7 +147,8 @@ func (f *flusher) send(ctx context.Context, batch []*pending, resent bool) error
 }
 
 // repeatAnswer is for an append whose command has an outcome. A resent batch may have been committed by the attempt whose
-// answer was lost; then the outcome is this very call's and no repeat. Its first event tells: the id is the call's own.
+// answer was lost; then the outcome is this very call's and no repeat. Its first event tells: the id is the call's own. Without
+// events nothing tells it from the call of another caller, and nothing hangs on it.
 func repeatAnswer(a *encoded, outcomes map[commandRef]recordedOutcome, resent bool) answer {
 	r, ok := outcomes[commandRef{a.Command.Tenant, a.Command.ID}]
 	switch {

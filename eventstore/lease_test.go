@@ -49,8 +49,17 @@ func (lt leaseTable) hold(l *Lease) (started <-chan struct{}, stop func()) {
 	begun := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
+	var times atomic.Int32
 	go func() {
-		done <- l.Hold(ctx, func(ctx context.Context) error { close(begun); <-ctx.Done(); return nil })
+		done <- l.Hold(ctx, func(ctx context.Context) error {
+			if times.Add(1) > 1 {
+				lt.t.Error("the lease was lost, and had again")
+			} else {
+				close(begun)
+			}
+			<-ctx.Done()
+			return nil
+		})
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()

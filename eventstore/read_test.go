@@ -90,7 +90,10 @@ func TestScan(t *testing.T) {
 	if last == nil {
 		t.Error("a scan past the head ends without an error")
 	}
-	for range s.log.Scan(t.Context(), 1, 0, 12_000) {
+	for _, err := range s.log.Scan(t.Context(), 1, 0, 12_000) {
+		if err != nil {
+			t.Error(err)
+		}
 		break // leaves early
 	}
 }

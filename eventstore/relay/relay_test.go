@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -75,11 +76,15 @@ var quiet = slog.New(slog.DiscardHandler)
 func (l *testLog) append(n int) int64 { return appendTo(l.t, l.Log, n) }
 
 func appendTo(t testing.TB, log *eventstore.Log, n int) int64 {
-	stream := eventstore.Stream("note-" + uuid.NewString())
 	var facts []eventstore.Fact
 	for i := range n {
 		facts = append(facts, noted{fmt.Sprintf("%d of %d: ünïcode", i, n)})
 	}
+	return appendFacts(t, log, facts)
+}
+
+func appendFacts(t testing.TB, log *eventstore.Log, facts []eventstore.Fact) int64 {
+	stream := eventstore.Stream("note-" + uuid.NewString())
 	outcome, err := log.Append(context.Background(), eventstore.Append{
 		Command: eventstore.Command{
 			Tenant: tenant, ID: uuid.New(), Fingerprint: []byte("f"), Correlation: "test",
@@ -311,5 +316,32 @@ func TestPublishesUnderLoad(t *testing.T) {
 	stop()
 	if s := r.Status(); s.Leading || s.Term != 0 {
 		t.Errorf("status after the end %+v", s)
+	}
+}
+
+// The largest events fill the pipeline by their bytes, long before they do by their number.
+func TestLargeEvents(t *testing.T) {
+	l := openLog(t)
+	text := strings.Repeat("0123456789", eventstore.MaxEventBytes/10-10)
+	for range 30 {
+		appendFacts(t, l.Log, []eventstore.Fact{noted{text}, noted{text}, noted{text}})
+	}
+	conn := natstest.Connect(t, natstest.Start(t))
+	r := relayOf(l, Config{Conn: conn})
+	run(t, r.serve)
+	js := jetStream(t, conn)
+	l.caughtUp(js)
+	l.verifyAll(js, 1)
+	undisturbed(t, r)
+	if limit := nextLimit(pageEvents, []eventstore.Event{{Data: []byte(text)}}); limit > 40 {
+		t.Errorf("pages of %d", limit)
+	}
+}
+
+func TestNoSuchLane(t *testing.T) {
+	l := openLog(t)
+	r := New(Config{Log: l.Log, Lane: 2, Source: "here"})
+	if err := r.Run(t.Context()); err == nil {
+		t.Error("a relay of no lane runs")
 	}
 }
