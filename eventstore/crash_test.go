@@ -191,7 +191,7 @@ func (s *store) killChild(h *history, w *world, seed uint64, failpoint string) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var x line
-		if err := json.Unmarshal(lines.Bytes(), &x); err != nil {
+		if err := json.Unmarshal(lines.Bytes(), &x); err != nil { //nolint:musttag // both ends are this test
 			break // it died in the middle of the line
 		}
 		if x.Op != nil {
