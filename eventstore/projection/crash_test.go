@@ -28,7 +28,11 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-// child projects the database's log, and rebuilds, until its failpoint kills it.
+// killedIn bounds how long a child may take to reach its failpoint: a child that cannot reach it would hang the whole run.
+const killedIn = time.Minute
+
+// child does what reaches its failpoint until that kills it: it projects the database's log, or rebuilds. Never both: a
+// rebuild that switches again and again would leave the projector nothing to fold.
 func child(url string) {
 	ctx := context.Background()
 	fail := func(err error) {
@@ -46,10 +50,10 @@ func child(url string) {
 	e, err := projection.New(l, pool, slog.New(slog.DiscardHandler), totals(1, new(bool)))
 	fail(err)
 	fail(e.Install(ctx))
-	go func() { _ = e.Run(ctx) }()
-	for {
+	if os.Getenv("STREAMFLOW_FAILPOINT") == "switch.commit" {
 		fail(e.Rebuild(ctx, "totals", func(int64, int64) {}))
 	}
+	fail(e.Run(ctx))
 }
 
 // A projector that dies between what it wrote and its commit has done nothing; what it had committed is done once.
@@ -63,10 +67,12 @@ func TestKilledProjectorFoldsOnce(t *testing.T) {
 				cursor = h.add(a, fmt.Sprint("x", i%3), i)
 			}
 			for range 3 {
-				c := exec.Command(os.Args[0])
+				alive, cancel := context.WithTimeout(t.Context(), killedIn)
+				defer cancel()
+				c := exec.CommandContext(alive, os.Args[0])
 				c.Env = append(os.Environ(), childURL+"="+h.url, "STREAMFLOW_FAILPOINT="+point)
 				out, err := c.CombinedOutput()
-				if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+				if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL || alive.Err() != nil {
 					t.Fatalf("the child was not killed at %s: %v\n%s", point, err, out)
 				}
 			}
