@@ -42,7 +42,7 @@ type Config struct {
 	// Stats answers a portal's figures, at a time (zero: now) and on a day ("": that of the time), not before a cursor
 	// (nil: any), and the cursor that they reflect. Tenant is uuid.Nil for all. An error that is a *problem.Problem is
 	// answered as it is. Nil: the route answers 503.
-	Stats func(ctx context.Context, portal string, tenant uuid.UUID, at time.Time, on string, after eventstore.Cursor) (any, eventstore.Cursor, error)
+	Stats func(ctx context.Context, portal string, tenant uuid.UUID, at time.Time, on string, after eventstore.Cursor) (Figures, eventstore.Cursor, error)
 	// Ready says why the server should get no requests. Nil: it is always ready.
 	Ready func(context.Context) error
 }
@@ -76,8 +76,7 @@ func New(c Config) (http.Handler, error) {
 	s.router.Use(guard.WithCaller(c.TrustedProxies), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(c.Logger), sameOrigin, guard.ReadBody, middleware.GetHead)
 	s.router.NotFound(func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.New(problem.NotFound, "")) })
 	s.router.MethodNotAllowed(s.wrongMethod)
-	s.routes(s.router)
-	return s.router, nil
+	return s.router, s.register(s.router)
 }
 
 // Those who may do what with a tenant's records.
@@ -88,48 +87,15 @@ var (
 	providers = []string{user.RoleProvider}
 )
 
-// routes lists every route, with who may use it.
-func (s *server) routes(r chi.Router) {
-	r.Get("/healthz", func(w http.ResponseWriter, r *http.Request) { s.write(w, r, http.StatusOK, status{"ok"}) })
-	r.Get("/readyz", s.ready)
-	r.Get("/problems/{code}", s.problemPage)
-
-	r.Post("/api/auth/login", s.handle(s.login))
-	r.Post("/api/auth/logout", s.handle(s.logout))
-	r.Get("/api/auth/me", s.handle(s.me))
-
-	r.Post("/api/v2/tenants", s.command(providers, s.createTenant))
-	r.Get("/api/v2/tenants", s.reading(providers, s.listTenants))
-	r.Get("/api/v2/tenants/{id}", s.reading(providers, s.getTenant))
-	r.Post("/api/v2/tenants/{id}/suspend", s.command(providers, s.suspendTenant))
-	r.Post("/api/v2/tenants/{id}/reactivate", s.command(providers, s.reactivateTenant))
-	r.Post("/api/v2/tenants/{id}/close", s.command(providers, s.closeTenant))
-
-	r.Post("/api/v2/leads", s.command(sellers, s.createLead))
-	r.Get("/api/v2/leads/{id}", s.reading(readers, record(s, s.Commands.Lead)))
-	r.Patch("/api/v2/leads/{id}", s.command(sellers, s.updateLead))
-	r.Get("/api/v2/leads/{id}/history", s.reading(readers, s.leadHistory))
-	r.Post("/api/v2/leads/{id}/contact", s.command(sellers, s.contactLead))
-	r.Post("/api/v2/leads/{id}/qualify", s.command(sellers, s.qualifyLead))
-	r.Post("/api/v2/leads/{id}/disqualify", s.command(sellers, s.disqualifyLead))
-	r.Post("/api/v2/leads/{id}/convert", s.command(sellers, s.convertLead))
-
-	r.Post("/api/v2/organizations", s.command(sellers, s.createOrganization))
-	r.Get("/api/v2/organizations/{id}", s.reading(readers, record(s, s.Commands.Organization)))
-	r.Get("/api/v2/contacts/{id}", s.reading(readers, record(s, s.Commands.Contact)))
-	r.Get("/api/v2/opportunities/{id}", s.reading(readers, record(s, s.Commands.Opportunity)))
-	r.Get("/api/v2/escalations/{id}", s.reading(readers, record(s, s.Commands.Escalation)))
-
-	r.Post("/api/v2/invoices", s.command(billers, s.createInvoice))
-	r.Get("/api/v2/invoices/{id}", s.reading(readers, record(s, s.Commands.Invoice)))
-	r.Post("/api/v2/invoices/{id}/issue", s.command(billers, invoiceAction(s, s.Commands.IssueInvoice)))
-	r.Post("/api/v2/invoices/{id}/payments", s.command(billers, invoiceAction(s, s.Commands.PayInvoice)))
-	r.Post("/api/v2/invoices/{id}/void", s.command(billers, invoiceAction(s, s.Commands.VoidInvoice)))
-
-	s.partnerRoutes(r)
-	s.federationRoutes(r)
-
-	r.Get("/api/portals/{portal}/stats", s.handle(s.stats))
+// openRoutes lists the routes that tell about the server itself.
+func (s *server) openRoutes() []route {
+	return []route{
+		{on: "GET /healthz", id: "getHealth", summary: "Says that the process lives", gives: replies{200: status{}},
+			frame: s.open(func(w http.ResponseWriter, r *http.Request) { s.write(w, r, http.StatusOK, status{"ok"}) })},
+		{on: "GET /readyz", id: "getReadiness", summary: "Says whether the server should get requests", gives: replies{200: status{}}, frame: s.open(s.ready)},
+		{on: "GET /problems/{code}", id: "getProblemPage", summary: "Explains a problem's cause and remedy",
+			gives: replies{200: media("text/html")}, codes: []problem.Code{problem.NotFound}, frame: s.open(s.problemPage)},
+	}
 }
 
 type status struct {

@@ -19,6 +19,7 @@ import (
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/internal/pgtest"
 	"github.com/streamflow/streamflow/migrations"
+	"github.com/streamflow/streamflow/projections"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -51,8 +52,8 @@ func newSite(t *testing.T) *site {
 	must(t, err)
 	t.Cleanup(l.Close)
 	c := &commands.Commands{Log: l, Pool: pool, Now: time.Now}
-	handler, err := api.New(api.Config{Commands: c, Stats: func(_ context.Context, portal string, _ uuid.UUID, _ time.Time, _ string, after eventstore.Cursor) (any, eventstore.Cursor, error) {
-		return map[string]string{"portal": portal}, after, nil
+	handler, err := api.New(api.Config{Commands: c, Stats: func(_ context.Context, portal string, _ uuid.UUID, _ time.Time, _ string, after eventstore.Cursor) (api.Figures, eventstore.Cursor, error) {
+		return api.Figures{At: time.Now().UTC(), Stats: map[string]projections.Figure{portal: {Unit: "count", Source: "log"}}}, after, nil
 	}})
 	must(t, err)
 	s := &site{t: t, handler: handler, commands: c}

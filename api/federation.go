@@ -14,6 +14,8 @@ import (
 	"github.com/streamflow/streamflow/api/guard/signature"
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain/escalation"
+	"github.com/streamflow/streamflow/domain/lead"
 	"github.com/streamflow/streamflow/domain/tenant"
 	"github.com/streamflow/streamflow/eventstore"
 )
@@ -26,14 +28,28 @@ const (
 )
 
 // federationRoutes lists the routes of partners: all of them are signed.
-func (s *server) federationRoutes(r chi.Router) {
-	r.Post("/api/federation/escalation", s.signed(scopeWriteEscalations, s.ordered(s.federateEscalation)))
-	r.Get("/api/federation/escalations", s.signed(scopeReadEscalations, s.findIncident))
-	r.Get("/api/federation/escalations/{id}", s.signed(scopeReadEscalations, s.federatedEscalation))
-	r.Post("/api/federation/escalations/{id}/updates", s.signed(scopeWriteEscalations, s.ordered(s.federateUpdate)))
-	r.Post("/api/federation/leads", s.signed(scopeLeads, s.ordered(s.federateLead)))
-	r.Post("/api/federation/commands", s.signed("", s.bulk))
-	r.Get("/api/federation/status", s.signed("", s.federationStatus))
+func (s *server) federationRoutes() []route {
+	return []route{
+		{on: "POST /api/federation/escalation", id: "federateEscalation", summary: "Hands an incident over",
+			takes: newEscalation{}, gives: replies{201: opened{}, 200: opened{}}, codes: []problem.Code{problem.DuplicateIncident},
+			frame: s.ordered(scopeWriteEscalations, s.federateEscalation)},
+		{on: "GET /api/federation/escalations", id: "findFederatedEscalations", summary: "Lists what was made of an incident: at most one escalation in each tenant",
+			query: []parameter{textParameter("incidentId", "the incident's id at the partner's")}, gives: replies{200: page[escalationShown]{}},
+			frame: s.signed(scopeReadEscalations, s.findIncident)},
+		{on: "GET /api/federation/escalations/{id}", id: "getFederatedEscalation", summary: "Shows an escalation that the partner handed over",
+			gives: replies{200: escalationShown{}}, codes: []problem.Code{problem.NotFound}, frame: s.signed(scopeReadEscalations, s.federatedEscalation)},
+		{on: "POST /api/federation/escalations/{id}/updates", id: "updateFederatedEscalation", summary: "Says how the work on an escalation goes",
+			takes: escalation.Update{}, gives: replies{200: escalationShown{}}, codes: []problem.Code{problem.NotFound, problem.InvalidTransition},
+			frame: s.ordered(scopeWriteEscalations, s.federateUpdate)},
+		{on: "POST /api/federation/leads", id: "federateLead", summary: "Takes a lead in for a tenant",
+			takes: newFederatedLead{}, gives: replies{201: commands.Record[lead.State]{}}, codes: []problem.Code{problem.DuplicateLead},
+			frame: s.ordered(scopeLeads, s.federateLead)},
+		{on: "POST /api/federation/commands", id: "federateCommands", summary: "Carries out many commands, each for itself and in their order",
+			takes: lines{commandLine{}}, gives: replies{200: lines{verdict{}}}, codes: []problem.Code{problem.IdempotencyKeyRequired},
+			frame: s.signed("", s.bulk)},
+		{on: "GET /api/federation/status", id: "getFederationStatus", summary: "Says what the key is good for",
+			gives: replies{200: keyStatus{}}, frame: s.signed("", s.federationStatus)},
+	}
 }
 
 // signedRequest is one whose signature proved right.
@@ -47,18 +63,23 @@ func (q signedRequest) allows(scope string) bool {
 }
 
 // signed is the frame of every signed route: who it is, and whether the key was given the scope; "" is any key.
-func (s *server) signed(scope string, run func(http.ResponseWriter, signedRequest) error) http.HandlerFunc {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		key, err := s.verify(r)
-		if err != nil {
-			return err
+func (s *server) signed(scope string, run func(http.ResponseWriter, signedRequest) error) frame {
+	return frame{scheme: bySignature, scope: scope, codes: signedCodes, serve: func(declared route) endpoint {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			key, err := s.verify(r)
+			if err != nil {
+				return err
+			}
+			q := signedRequest{r, key}
+			if !q.allows(scope) {
+				return problem.New(problem.ScopeMissing, "")
+			}
+			if err := parameters(r, declared.query); err != nil {
+				return err
+			}
+			return run(w, q)
 		}
-		q := signedRequest{r, key}
-		if !q.allows(scope) {
-			return problem.New(problem.ScopeMissing, "")
-		}
-		return run(w, q)
-	})
+	}}
 }
 
 // verify proves who signed. The reason of a refusal is for the operator alone.
@@ -116,12 +137,9 @@ type fulfilled struct {
 	id string
 }
 
-// ordered answers a request that is one order.
-func (s *server) ordered(run func(order) (fulfilled, error)) func(http.ResponseWriter, signedRequest) error {
-	return func(w http.ResponseWriter, q signedRequest) error {
-		if err := parameters(q.Request); err != nil {
-			return err
-		}
+// ordered is the frame of a signed request that is one order.
+func (s *server) ordered(scope string, run func(order) (fulfilled, error)) frame {
+	f := s.signed(scope, func(w http.ResponseWriter, q signedRequest) error {
 		key, p := guard.IdempotencyKey(q.Header)
 		if p != nil {
 			return p
@@ -135,7 +153,9 @@ func (s *server) ordered(run func(order) (fulfilled, error)) func(http.ResponseW
 			return err
 		}
 		return s.answer(w, q.Request, done.answer)
-	}
+	})
+	f.writes, f.codes = true, orderedCodes
+	return f
 }
 
 // allowedTenant is the tenant that an order names, if the partner may act for it now.
@@ -160,20 +180,20 @@ func (s *server) allowedTenant(q signedRequest, name string) (uuid.UUID, error) 
 	return id, nil
 }
 
+// keyStatus is what a key is good for.
+type keyStatus struct {
+	Time         time.Time  `json:"time"`
+	KeyID        string     `json:"keyId"`
+	KeyExpiresAt *time.Time `json:"keyExpiresAt"`
+	Scopes       []string   `json:"scopes"`
+	TenantIDs    []string   `json:"tenantIds"`
+	Rate         *string    `json:"rate"`
+}
+
 // federationStatus tells a partner what its key is good for.
 func (s *server) federationStatus(w http.ResponseWriter, q signedRequest) error {
-	if err := parameters(q.Request); err != nil {
-		return err
-	}
 	state := q.key.Partner.State
-	answer := struct {
-		Time         time.Time  `json:"time"`
-		KeyID        string     `json:"keyId"`
-		KeyExpiresAt *time.Time `json:"keyExpiresAt"`
-		Scopes       []string   `json:"scopes"`
-		TenantIDs    []string   `json:"tenantIds"`
-		Rate         *string    `json:"rate"`
-	}{Time: s.Commands.Now().UTC(), KeyID: q.key.KeyID, Scopes: state.Scopes, TenantIDs: state.TenantIDs}
+	answer := keyStatus{Time: s.Commands.Now().UTC(), KeyID: q.key.KeyID, Scopes: state.Scopes, TenantIDs: state.TenantIDs}
 	if !q.key.ValidUntil.IsZero() {
 		answer.KeyExpiresAt = &q.key.ValidUntil
 	}

@@ -27,6 +27,13 @@ type verdict struct {
 	Problem *problem.Problem `json:"problem,omitempty"`
 }
 
+// commandLine is one line of a bulk.
+type commandLine struct {
+	Command string         `json:"command"`
+	Key     string         `json:"key" doc:"Decides about repetition, as Idempotency-Key does for a single command"`
+	Body    jsontext.Value `json:"body" doc:"As the single command takes it"`
+}
+
 // bulkCommand is what a line may ask for. Its path is that of the single order, so a lead or an escalation is the same
 // command, whichever way it is repeated.
 type bulkCommand struct {
@@ -43,9 +50,6 @@ var bulkCommands = map[string]bulkCommand{
 // bulk carries out one line after the other, so that what is said of one incident stays in its order. Each line stands for
 // itself: one that fails stops none, and one that was carried out before answers as it did then.
 func (s *server) bulk(w http.ResponseWriter, q signedRequest) error {
-	if err := parameters(q.Request); err != nil {
-		return err
-	}
 	if _, p := guard.IdempotencyKey(q.Header); p != nil {
 		return p
 	}
@@ -120,11 +124,7 @@ func refusedLine(p *problem.Problem, correlation string) verdict {
 }
 
 func (s *server) runLine(q signedRequest, text []byte) (fulfilled, error) {
-	var line struct {
-		Command string         `json:"command"`
-		Key     string         `json:"key"`
-		Body    jsontext.Value `json:"body"`
-	}
+	var line commandLine
 	if p := guard.DecodeJSON(text, &line); p != nil {
 		return fulfilled{}, p
 	}

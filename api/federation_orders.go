@@ -29,12 +29,15 @@ type escalationShown struct {
 	Record       commands.Record[escalation.State] `json:",embed"`
 }
 
+// newEscalation is an incident that a partner hands over.
+type newEscalation struct {
+	TenantID string `json:"tenantId"`
+	escalation.Details
+}
+
 // federateEscalation hands an incident over.
 func (s *server) federateEscalation(o order) (fulfilled, error) {
-	var body struct {
-		TenantID string `json:"tenantId"`
-		escalation.Details
-	}
+	var body newEscalation
 	if p := guard.DecodeJSON(o.body, &body); p != nil {
 		return fulfilled{}, p
 	}
@@ -101,12 +104,15 @@ func (s *server) federateUpdate(o order) (fulfilled, error) {
 		record: escalationShown{id, in.String(), record}}, id}, err
 }
 
+// newFederatedLead is a lead that a partner brings to a tenant.
+type newFederatedLead struct {
+	TenantID string `json:"tenantId"`
+	lead.Details
+}
+
 // federateLead takes a lead in for a tenant.
 func (s *server) federateLead(o order) (fulfilled, error) {
-	var body struct {
-		TenantID string `json:"tenantId"`
-		lead.Details
-	}
+	var body newFederatedLead
 	if p := guard.DecodeJSON(o.body, &body); p != nil {
 		return fulfilled{}, p
 	}
@@ -164,9 +170,6 @@ func (s *server) incident(q signedRequest, incident, in string) (commands.Incide
 }
 
 func (s *server) federatedEscalation(w http.ResponseWriter, q signedRequest) error {
-	if err := parameters(q.Request); err != nil {
-		return err
-	}
 	in, record, err := s.escalationOf(q, chi.URLParam(q.Request, "id"))
 	if err != nil {
 		return err
@@ -178,9 +181,6 @@ func (s *server) federatedEscalation(w http.ResponseWriter, q signedRequest) err
 
 // findIncident lists what was made of an incident: at most one escalation in each tenant.
 func (s *server) findIncident(w http.ResponseWriter, q signedRequest) error {
-	if err := parameters(q.Request, "incidentId"); err != nil {
-		return err
-	}
 	incident := q.URL.Query().Get("incidentId")
 	if incident == "" {
 		return problem.Invalid(problem.FieldError{Field: "incidentId", Code: problem.FieldRequired, Message: "must be given"})

@@ -108,9 +108,6 @@ func (s *server) eventItem(e eventstore.Event, fact eventstore.Fact) eventItem {
 // history answers with a record's own events, newest first. Who may read the record may read what happened to it, the
 // personal fields among it.
 func (s *server) history(w http.ResponseWriter, q request, m moment, stream string) error {
-	if err := parameters(q.Request, "at", "tenantId", "limit", "cursor"); err != nil {
-		return err
-	}
 	limit, err := limitOf(q.Request)
 	if err != nil {
 		return err

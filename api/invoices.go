@@ -6,11 +6,54 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain/contact"
+	"github.com/streamflow/streamflow/domain/escalation"
 	"github.com/streamflow/streamflow/domain/invoice"
+	"github.com/streamflow/streamflow/domain/opportunity"
 	"github.com/streamflow/streamflow/domain/organization"
 	"github.com/streamflow/streamflow/eventstore"
 )
+
+// recordRoutes lists the routes of the records that leads become, and of escalations.
+func (s *server) recordRoutes() []route {
+	return []route{
+		{on: "POST /api/v2/organizations", id: "createOrganization", summary: "Makes a company known", takes: organization.Details{},
+			gives: replies{201: commands.Record[organization.State]{}}, codes: []problem.Code{problem.DuplicateOrganization}, frame: s.command(sellers, s.createOrganization)},
+		{on: "GET /api/v2/organizations/{id}", id: "getOrganization", summary: "Shows an organization", query: ofRecord,
+			gives: replies{200: commands.Record[organization.State]{}}, frame: s.reading(readers, record(s, s.Commands.Organization))},
+		{on: "GET /api/v2/contacts/{id}", id: "getContact", summary: "Shows a contact", query: ofRecord,
+			gives: replies{200: commands.Record[contact.State]{}}, frame: s.reading(readers, record(s, s.Commands.Contact))},
+		{on: "GET /api/v2/opportunities/{id}", id: "getOpportunity", summary: "Shows an opportunity", query: ofRecord,
+			gives: replies{200: commands.Record[opportunity.State]{}}, frame: s.reading(readers, record(s, s.Commands.Opportunity))},
+		{on: "GET /api/v2/escalations/{id}", id: "getEscalation", summary: "Shows an escalation", query: ofRecord,
+			gives: replies{200: commands.Record[escalation.State]{}}, frame: s.reading(readers, record(s, s.Commands.Escalation))},
+	}
+}
+
+// invoiceRoutes lists the routes of a tenant's own invoices.
+func (s *server) invoiceRoutes() []route {
+	shown := commands.Record[invoice.State]{}
+	return []route{
+		{on: "POST /api/v2/invoices", id: "createInvoice", summary: "Drafts an invoice", takes: newInvoice{}, gives: replies{201: shown},
+			frame: s.command(billers, s.createInvoice)},
+		{on: "GET /api/v2/invoices/{id}", id: "getInvoice", summary: "Shows an invoice", query: ofRecord, gives: replies{200: shown},
+			frame: s.reading(readers, record(s, s.Commands.Invoice))},
+		{on: "POST /api/v2/invoices/{id}/issue", id: "issueInvoice", summary: "Issues a draft under the next number", takes: invoice.Issue{}, gives: replies{200: shown},
+			codes: transition, frame: s.command(billers, invoiceAction(s, s.Commands.IssueInvoice))},
+		{on: "POST /api/v2/invoices/{id}/payments", id: "payInvoice", summary: "Records money that was received", takes: invoice.Pay{}, gives: replies{200: shown},
+			codes: transition, frame: s.command(billers, invoiceAction(s, s.Commands.PayInvoice))},
+		{on: "POST /api/v2/invoices/{id}/void", id: "voidInvoice", summary: "Takes an invoice back that nobody paid", takes: invoice.Void{}, gives: replies{200: shown},
+			codes: transition, frame: s.command(billers, invoiceAction(s, s.Commands.VoidInvoice))},
+	}
+}
+
+// newInvoice is a draft.
+type newInvoice struct {
+	invoice.Details
+	Disputed bool `json:"disputed,omitempty"`
+}
 
 func (s *server) createOrganization(q request) (answer, error) {
 	var body organization.Details
@@ -22,10 +65,7 @@ func (s *server) createOrganization(q request) (answer, error) {
 }
 
 func (s *server) createInvoice(q request) (answer, error) {
-	var body struct {
-		invoice.Details
-		Disputed bool `json:"disputed"`
-	}
+	var body newInvoice
 	if err := decode(q.Request, &body); err != nil {
 		return answer{}, err
 	}
@@ -36,9 +76,6 @@ func (s *server) createInvoice(q request) (answer, error) {
 // record answers one record as of the moment asked.
 func record[S any](s *server, read func(context.Context, uuid.UUID, string, int64) (commands.Record[S], error)) func(http.ResponseWriter, request, moment) error {
 	return func(w http.ResponseWriter, q request, m moment) error {
-		if err := parameters(q.Request, "at", "tenantId"); err != nil {
-			return err
-		}
 		if err := inTenant(q); err != nil {
 			return err
 		}

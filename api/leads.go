@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +16,43 @@ import (
 	"github.com/streamflow/streamflow/domain/lead"
 	"github.com/streamflow/streamflow/eventstore"
 )
+
+// leadRoutes lists the routes of leads.
+func (s *server) leadRoutes() []route {
+	shown := commands.Record[lead.State]{}
+	return []route{
+		{on: "POST /api/v2/leads", id: "createLead", summary: "Takes a lead in", takes: lead.Details{}, gives: replies{201: shown},
+			codes: []problem.Code{problem.DuplicateLead}, frame: s.command(sellers, s.createLead)},
+		{on: "GET /api/v2/leads/{id}", id: "getLead", summary: "Shows a lead", query: ofRecord, gives: replies{200: shown},
+			frame: s.reading(readers, record(s, s.Commands.Lead))},
+		{on: "PATCH /api/v2/leads/{id}", id: "updateLead", summary: "Changes the given fields of a lead", takes: domain.Patch[lead.Details]{}, gives: replies{200: shown},
+			codes: []problem.Code{problem.DuplicateLead, problem.InvalidTransition}, frame: s.command(sellers, s.updateLead)},
+		{on: "GET /api/v2/leads/{id}/history", id: "getLeadHistory", summary: "Lists a lead's events, the newest first",
+			query: slices.Concat(ofPage, []parameter{tenantParameter}), gives: replies{200: page[eventItem]{}}, frame: s.reading(readers, s.leadHistory)},
+		{on: "POST /api/v2/leads/{id}/contact", id: "contactLead", summary: "Says that somebody spoke to the lead",
+			takes: occurrence{}, gives: replies{200: shown}, codes: transition, frame: s.command(sellers, s.contactLead)},
+		{on: "POST /api/v2/leads/{id}/qualify", id: "qualifyLead", summary: "Says that the lead may become a customer",
+			takes: occurrence{}, gives: replies{200: shown}, codes: transition, frame: s.command(sellers, s.qualifyLead)},
+		{on: "POST /api/v2/leads/{id}/disqualify", id: "disqualifyLead", summary: "Says that nothing will come of the lead",
+			takes: disqualification{}, gives: replies{200: shown}, codes: transition, frame: s.command(sellers, s.disqualifyLead)},
+		{on: "POST /api/v2/leads/{id}/convert", id: "convertLead", summary: "Makes an opportunity of the lead, with its organization and contact; again, answers with the first",
+			takes: occurrence{}, gives: replies{201: shown, 200: shown}, codes: transition, frame: s.command(sellers, s.convertLead)},
+	}
+}
+
+// transition is the refusal of an action that the record's state does not allow.
+var transition = []problem.Code{problem.InvalidTransition}
+
+// occurrence is the body of an action that may have happened before now.
+type occurrence struct {
+	OccurredAt time.Time `json:"occurredAt,omitzero"`
+}
+
+// disqualification says why nothing will come of a lead.
+type disqualification struct {
+	Reason     string    `json:"reason"`
+	OccurredAt time.Time `json:"occurredAt,omitzero"`
+}
 
 func (s *server) createLead(q request) (answer, error) {
 	var body lead.Details
@@ -71,9 +109,7 @@ func (s *server) day(occurredAt time.Time) (domain.Date, error) {
 }
 
 func (s *server) actionDay(q request) (domain.Date, error) {
-	var body struct {
-		OccurredAt time.Time `json:"occurredAt"`
-	}
+	var body occurrence
 	if err := decode(q.Request, &body); err != nil {
 		return "", err
 	}
@@ -99,10 +135,7 @@ func (s *server) qualifyLead(q request) (answer, error) {
 }
 
 func (s *server) disqualifyLead(q request) (answer, error) {
-	var body struct {
-		Reason     string    `json:"reason"`
-		OccurredAt time.Time `json:"occurredAt"`
-	}
+	var body disqualification
 	if err := decode(q.Request, &body); err != nil {
 		return answer{}, err
 	}

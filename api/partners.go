@@ -16,12 +16,39 @@ import (
 )
 
 // partnerRoutes lists the routes by which the provider admits outside systems.
-func (s *server) partnerRoutes(r chi.Router) {
-	r.Post("/api/v2/partners", s.command(providers, s.createPartner))
-	r.Get("/api/v2/partners", s.reading(providers, s.listPartners))
-	r.Get("/api/v2/partners/{id}", s.reading(providers, s.getPartner))
-	r.Post("/api/v2/partners/{id}/keys", s.command(providers, s.rotateKey))
-	r.Delete("/api/v2/partners/{id}/keys/{keyId}", s.command(providers, s.revokeKey))
+func (s *server) partnerRoutes() []route {
+	return []route{
+		{on: "POST /api/v2/partners", id: "createPartner", summary: "Admits an outside system, and gives it a key",
+			takes: partner.Details{}, gives: replies{201: admitted{}}, frame: s.command(providers, s.createPartner)},
+		{on: "GET /api/v2/partners", id: "listPartners", summary: "Lists the partners, the newest first",
+			query: ofPage, gives: replies{200: page[commands.Record[partner.State]]{}}, frame: s.reading(providers, s.listPartners)},
+		{on: "GET /api/v2/partners/{id}", id: "getPartner", summary: "Shows a partner",
+			query: []parameter{atParameter}, gives: replies{200: commands.Record[partner.State]{}}, frame: s.reading(providers, s.getPartner)},
+		{on: "POST /api/v2/partners/{id}/keys", id: "rotatePartnerKey", summary: "Gives the partner a new key",
+			takes: rotation{}, gives: replies{201: rotated{}}, codes: transition, frame: s.command(providers, s.rotateKey)},
+		{on: "DELETE /api/v2/partners/{id}/keys/{keyId}", id: "revokePartnerKey", summary: "Ends a key at once",
+			gives: replies{204: nil}, codes: transition, frame: s.command(providers, s.revokeKey)},
+	}
+}
+
+// admitted is a partner with the key that was made for it.
+type admitted struct {
+	Record commands.Record[partner.State] `json:",embed"`
+	KeyID  string                         `json:"keyId"`
+	shownOnce
+}
+
+// rotation asks for a new key.
+type rotation struct {
+	Overlap string `json:"overlap,omitempty" doc:"How long the key before goes on to hold, like 24h; it ends at once without"`
+}
+
+// rotated is the new key.
+type rotated struct {
+	KeyID              string     `json:"keyId"`
+	ValidFrom          time.Time  `json:"validFrom"`
+	PreviousValidUntil *time.Time `json:"previousValidUntil"`
+	shownOnce
 }
 
 // shownOnce is a secret in the answer that made it. A repetition has no secret to show, and says so.
@@ -53,18 +80,11 @@ func (s *server) createPartner(q request) (answer, error) {
 		return answer{}, err
 	}
 	record, err := s.Commands.Partner(q.Context(), made.ID, out.Last())
-	return answer{outcome: out, status: http.StatusCreated, location: "/api/v2/partners/" + made.ID, version: record.Version, record: struct {
-		Record commands.Record[partner.State] `json:",embed"`
-		KeyID  string                         `json:"keyId"`
-		shownOnce
-	}{record, made.KeyID, show(secret, out)}}, err
+	return answer{outcome: out, status: http.StatusCreated, location: "/api/v2/partners/" + made.ID, version: record.Version, record: admitted{record, made.KeyID, show(secret, out)}}, err
 }
 
 // listPartners lists the newest first, which is a stable order under inserts.
 func (s *server) listPartners(w http.ResponseWriter, q request, m moment) error {
-	if err := parameters(q.Request, "at", "limit", "cursor"); err != nil {
-		return err
-	}
 	limit, err := limitOf(q.Request)
 	if err != nil {
 		return err
@@ -101,9 +121,6 @@ func (s *server) listPartners(w http.ResponseWriter, q request, m moment) error 
 }
 
 func (s *server) getPartner(w http.ResponseWriter, q request, m moment) error {
-	if err := parameters(q.Request, "at"); err != nil {
-		return err
-	}
 	until := m.position(s.Commands.Log.LaneOf(eventstore.ProviderSpace))
 	if until == 0 {
 		return commands.ErrNotFound
@@ -119,9 +136,7 @@ func (s *server) getPartner(w http.ResponseWriter, q request, m moment) error {
 
 // rotateKey gives the partner a new key; the one before holds for the overlap, like 24h, or ends at once.
 func (s *server) rotateKey(q request) (answer, error) {
-	var body struct {
-		Overlap string `json:"overlap"`
-	}
+	var body rotation
 	if err := decode(q.Request, &body); err != nil {
 		return answer{}, err
 	}
@@ -145,12 +160,7 @@ func (s *server) rotateKey(q request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	told := struct {
-		KeyID              string     `json:"keyId"`
-		ValidFrom          time.Time  `json:"validFrom"`
-		PreviousValidUntil *time.Time `json:"previousValidUntil"`
-		shownOnce
-	}{KeyID: made.KeyID, shownOnce: show(secret, out)}
+	told := rotated{KeyID: made.KeyID, shownOnce: show(secret, out)}
 	keys := record.State.Keys
 	i := slices.IndexFunc(keys, func(k partner.Key) bool { return k.KeyID == made.KeyID })
 	if i < 0 {

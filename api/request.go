@@ -30,12 +30,12 @@ func decode(r *http.Request, v any) error {
 	return nil
 }
 
-// parameters refuses what the address asks beyond the allowed names, and a name that is there twice.
-func parameters(r *http.Request, allowed ...string) error {
+// parameters refuses what the address asks beyond the declared names, and a name that is there twice.
+func parameters(r *http.Request, declared []parameter) error {
 	var found []problem.FieldError
 	for name, values := range r.URL.Query() {
 		switch {
-		case !slices.Contains(allowed, name):
+		case !slices.ContainsFunc(declared, func(p parameter) bool { return p.name == name }):
 			found = append(found, problem.FieldError{Field: name, Code: problem.FieldUnknown, Message: "is not a parameter here"})
 		case len(values) > 1:
 			found = append(found, problem.FieldError{Field: name, Code: problem.FieldOutOfRange, Message: "is there more than once"})
@@ -140,63 +140,72 @@ func (s *server) noLater(at time.Time) error {
 }
 
 // command is the frame of every write: who may, the key, the version, the outcome's answer.
-func (s *server) command(roles []string, run func(request) (answer, error)) http.HandlerFunc {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		q, err := s.permit(r, roles)
-		if err != nil {
-			return err
-		}
-		if err := parameters(r); err != nil {
-			return err
-		}
-		key, p := guard.IdempotencyKey(r.Header)
-		if p != nil {
+func (s *server) command(roles []string, run func(request) (answer, error)) frame {
+	return frame{scheme: bySession, roles: roles, writes: true, codes: commandCodes, serve: func(declared route) endpoint {
+		return func(w http.ResponseWriter, r *http.Request) error { return s.runCommand(w, r, declared, run) }
+	}}
+}
+
+func (s *server) runCommand(w http.ResponseWriter, r *http.Request, declared route, run func(request) (answer, error)) error {
+	q, err := s.permit(r, declared.frame.roles)
+	if err != nil {
+		return err
+	}
+	if err := parameters(r, declared.query); err != nil {
+		return err
+	}
+	key, p := guard.IdempotencyKey(r.Header)
+	if p != nil {
+		return p
+	}
+	if body := guard.Body(r.Context()); len(body) > 0 {
+		// What is not JSON has no canonical form, and so no fingerprint that means anything.
+		if p := guard.CheckMediaType(r.Header, body); p != nil {
 			return p
 		}
-		if body := guard.Body(r.Context()); len(body) > 0 {
-			// What is not JSON has no canonical form, and so no fingerprint that means anything.
-			if p := guard.CheckMediaType(r.Header, body); p != nil {
-				return p
-			}
-			if p := guard.CheckJSON(body); p != nil {
-				return p
-			}
+		if p := guard.CheckJSON(body); p != nil {
+			return p
 		}
-		version, err := ifMatch(r.Header)
-		if err != nil {
-			return err
-		}
-		space := q.tenant
-		if space == uuid.Nil {
-			space = eventstore.ProviderSpace
-		}
-		q.caller = commands.Caller{
-			Tenant: space, Actor: q.who.actor(), ID: guard.CommandID(space, q.who.User.String(), key),
-			Fingerprint: guard.Fingerprint(r.Method, r.URL.EscapedPath(), guard.Body(r.Context())),
-			Correlation: guard.CorrelationID(r.Context()), Version: version,
-		}
-		a, err := run(q)
-		if err != nil {
-			return err
-		}
-		return s.answer(w, r, a)
-	})
+	}
+	version, err := ifMatch(r.Header)
+	if err != nil {
+		return err
+	}
+	space := q.tenant
+	if space == uuid.Nil {
+		space = eventstore.ProviderSpace
+	}
+	q.caller = commands.Caller{
+		Tenant: space, Actor: q.who.actor(), ID: guard.CommandID(space, q.who.User.String(), key),
+		Fingerprint: guard.Fingerprint(r.Method, r.URL.EscapedPath(), guard.Body(r.Context())),
+		Correlation: guard.CorrelationID(r.Context()), Version: version,
+	}
+	a, err := run(q)
+	if err != nil {
+		return err
+	}
+	return s.answer(w, r, a)
 }
 
 // reading is the frame of every read of records.
-func (s *server) reading(roles []string, run func(http.ResponseWriter, request, moment) error) http.HandlerFunc {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		q, err := s.permit(r, roles)
-		if err != nil {
-			return err
+func (s *server) reading(roles []string, run func(http.ResponseWriter, request, moment) error) frame {
+	return frame{scheme: bySession, roles: roles, reads: true, codes: readingCodes, serve: func(declared route) endpoint {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			q, err := s.permit(r, roles)
+			if err != nil {
+				return err
+			}
+			if err := parameters(r, declared.query); err != nil {
+				return err
+			}
+			m, err := s.momentOf(r)
+			if err != nil {
+				return err
+			}
+			w.Header().Set(CursorHeader, s.Commands.Log.Token(m.cursor))
+			return run(w, q, m)
 		}
-		m, err := s.momentOf(r)
-		if err != nil {
-			return err
-		}
-		w.Header().Set(CursorHeader, s.Commands.Log.Token(m.cursor))
-		return run(w, q, m)
-	})
+	}}
 }
 
 // answer is how the outcome of a command is told.

@@ -44,23 +44,27 @@ func (p principal) actor() eventstore.Actor {
 	return eventstore.Actor{Kind: kind, ID: p.User.String(), Via: p.Portal}
 }
 
+// signedInAs is who signed in.
+type signedInAs struct {
+	User account `json:"user"`
+}
+
+type account struct {
+	ID       string `json:"id"`
+	Email    string `json:"email"`
+	Name     string `json:"name"`
+	Role     string `json:"role"`
+	Portal   string `json:"portal"`
+	TenantID string `json:"tenantId,omitempty"`
+}
+
 // shown is the principal as sign-in tells it.
-func (p principal) shown() any {
-	type account struct {
-		ID       string `json:"id"`
-		Email    string `json:"email"`
-		Name     string `json:"name"`
-		Role     string `json:"role"`
-		Portal   string `json:"portal"`
-		TenantID string `json:"tenantId,omitempty"`
-	}
+func (p principal) shown() signedInAs {
 	a := account{ID: p.User.String(), Email: p.Email, Name: p.Name, Role: p.Role, Portal: p.Portal}
 	if p.Tenant != uuid.Nil {
 		a.TenantID = p.Tenant.String()
 	}
-	return struct {
-		User account `json:"user"`
-	}{a}
+	return signedInAs{a}
 }
 
 // cookieName is that of a portal's session. The prefix, which browsers allow behind https alone, keeps other hosts of the
@@ -147,15 +151,25 @@ func (s *server) principalOf(r *http.Request, account commands.Record[user.State
 	return p, err
 }
 
+// sessionRoutes lists the routes by which somebody signs in and out.
+func (s *server) sessionRoutes() []route {
+	return []route{
+		{on: "POST /api/auth/login", id: "login", summary: "Opens a session of a portal", takes: credentials{}, gives: replies{200: signedInAs{}},
+			codes: []problem.Code{problem.BadCredentials}, frame: s.signIn(s.login)},
+		{on: "POST /api/auth/logout", id: "logout", summary: "Ends the session that the request carries", gives: replies{204: nil}, frame: s.signIn(s.logout)},
+		{on: "GET /api/auth/me", id: "getMe", summary: "Says who is signed in", gives: replies{200: signedInAs{}}, frame: s.session(s.me)},
+	}
+}
+
+// credentials open a session.
+type credentials struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+	Portal   string `json:"portal,omitempty" doc:"The account's own without"`
+}
+
 func (s *server) login(w http.ResponseWriter, r *http.Request) error {
-	var body struct {
-		Email    string `json:"email"`
-		Password string `json:"password"`
-		Portal   string `json:"portal"`
-	}
-	if err := parameters(r); err != nil {
-		return err
-	}
+	var body credentials
 	if err := decode(r, &body); err != nil {
 		return err
 	}

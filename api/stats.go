@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
@@ -13,7 +14,24 @@ import (
 	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/domain/user"
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/projections"
 )
+
+// statsRoutes lists the routes of the dashboards' figures.
+func (s *server) statsRoutes() []route {
+	return []route{
+		{on: "GET /api/portals/{portal}/stats", id: "getStats", summary: "Shows a portal's figures",
+			query: []parameter{atParameter, {"on", "effective time: the day whose figures they are", &huma.Schema{Type: huma.TypeString, Format: "date"}}, tenantParameter},
+			gives: replies{200: Figures{}}, codes: []problem.Code{problem.NotFound, problem.InvalidCursor, problem.ReadModelBehind}, frame: s.figured(s.stats)},
+	}
+}
+
+// Figures are what a portal shows, by name.
+type Figures struct {
+	Cursor string                        `json:"cursor"`
+	At     time.Time                     `json:"at"`
+	Stats  map[string]projections.Figure `json:"stats"`
+}
 
 // stats answers a portal's figures to those who are signed in to it.
 func (s *server) stats(w http.ResponseWriter, r *http.Request) error {
@@ -23,9 +41,6 @@ func (s *server) stats(w http.ResponseWriter, r *http.Request) error {
 	}
 	who, err := s.authenticate(r, portal)
 	if err != nil {
-		return err
-	}
-	if err := parameters(r, "at", "on", "tenantId"); err != nil {
 		return err
 	}
 	if s.Stats == nil {

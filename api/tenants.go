@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/streamflow/streamflow/api/guard/password"
@@ -12,16 +13,41 @@ import (
 	"github.com/streamflow/streamflow/eventstore"
 )
 
-func (s *server) createTenant(q request) (answer, error) {
-	var body struct {
-		Name  string `json:"name"`
-		Plan  string `json:"plan"`
-		Owner struct {
-			Email    string `json:"email"`
-			Name     string `json:"name"`
-			Password string `json:"password"`
-		} `json:"owner"`
+// tenantRoutes lists the routes of the provider's tenants.
+func (s *server) tenantRoutes() []route {
+	shown := commands.Record[tenant.State]{}
+	return []route{
+		{on: "POST /api/v2/tenants", id: "createTenant", summary: "Takes a business in, with its owner",
+			takes: newTenant{}, gives: replies{201: shown}, codes: []problem.Code{problem.Duplicate}, frame: s.command(providers, s.createTenant)},
+		{on: "GET /api/v2/tenants", id: "listTenants", summary: "Lists the tenants, the newest first", gives: replies{200: page[commands.Record[tenant.State]]{}},
+			query: slices.Concat(ofPage, []parameter{textParameter("q", "part of the name"), textParameter("status", "active, suspended or closed"), textParameter("plan", "the plan's name")}),
+			frame: s.reading(providers, s.listTenants)},
+		{on: "GET /api/v2/tenants/{id}", id: "getTenant", summary: "Shows a tenant",
+			query: []parameter{atParameter}, gives: replies{200: shown}, frame: s.reading(providers, s.getTenant)},
+		{on: "POST /api/v2/tenants/{id}/suspend", id: "suspendTenant", summary: "Shuts a tenant's users and keys out until it is reactivated",
+			takes: tenant.Suspend{}, gives: replies{200: shown}, codes: transition, frame: s.command(providers, s.suspendTenant)},
+		{on: "POST /api/v2/tenants/{id}/reactivate", id: "reactivateTenant", summary: "Lets a suspended tenant in again",
+			gives: replies{200: shown}, codes: transition, frame: s.command(providers, s.reactivateTenant)},
+		{on: "POST /api/v2/tenants/{id}/close", id: "closeTenant", summary: "Ends a tenant for ever; its history stays",
+			takes: tenant.Close{}, gives: replies{200: shown}, codes: transition, frame: s.command(providers, s.closeTenant)},
 	}
+}
+
+// newTenant is a business and the account of its owner.
+type newTenant struct {
+	Name  string   `json:"name"`
+	Plan  string   `json:"plan,omitempty"`
+	Owner newOwner `json:"owner"`
+}
+
+type newOwner struct {
+	Email    string `json:"email"`
+	Name     string `json:"name"`
+	Password string `json:"password,omitempty" minLength:"8"`
+}
+
+func (s *server) createTenant(q request) (answer, error) {
+	var body newTenant
 	if err := decode(q.Request, &body); err != nil {
 		return answer{}, err
 	}
@@ -50,9 +76,6 @@ func (s *server) createTenant(q request) (answer, error) {
 }
 
 func (s *server) getTenant(w http.ResponseWriter, q request, m moment) error {
-	if err := parameters(q.Request, "at"); err != nil {
-		return err
-	}
 	until := m.position(s.Commands.Log.LaneOf(eventstore.ProviderSpace))
 	if until == 0 {
 		return commands.ErrNotFound
@@ -68,9 +91,6 @@ func (s *server) getTenant(w http.ResponseWriter, q request, m moment) error {
 
 // listTenants folds provider space, newest tenant first: a stable order under inserts.
 func (s *server) listTenants(w http.ResponseWriter, q request, m moment) error {
-	if err := parameters(q.Request, "at", "limit", "cursor", "q", "status", "plan"); err != nil {
-		return err
-	}
 	limit, err := limitOf(q.Request)
 	if err != nil {
 		return err

@@ -138,12 +138,12 @@ func (n *node) apiConfig(use *commands.Commands) api.Config {
 }
 
 // stats answers a portal's figures. Without a day named, a window ends on the day of the time asked.
-func (n *node) stats(ctx context.Context, portal string, tenant uuid.UUID, at time.Time, on string, after eventstore.Cursor) (any, eventstore.Cursor, error) {
+func (n *node) stats(ctx context.Context, portal string, tenant uuid.UUID, at time.Time, on string, after eventstore.Cursor) (api.Figures, eventstore.Cursor, error) {
 	m := projections.Moment{On: domain.DateOf(time.Now())}
 	if !at.IsZero() {
 		cursor, err := n.log.AsOf(ctx, at)
 		if err != nil {
-			return nil, nil, err
+			return api.Figures{}, nil, err
 		}
 		m.At, m.On = cursor, domain.DateOf(at)
 	}
@@ -154,20 +154,16 @@ func (n *node) stats(ctx context.Context, portal string, tenant uuid.UUID, at ti
 	if errors.Is(err, projection.ErrBehind) {
 		p := problem.New(problem.ReadModelBehind, "")
 		p.RetryAfter = time.Second
-		return nil, nil, p
+		return api.Figures{}, nil, p
 	}
 	if err != nil {
-		return nil, nil, err
+		return api.Figures{}, nil, err
 	}
 	shown := time.Now().UTC()
 	if !at.IsZero() {
 		shown = at.UTC()
 	}
-	return struct {
-		Cursor string                        `json:"cursor"`
-		At     time.Time                     `json:"at"`
-		Stats  map[string]projections.Figure `json:"stats"`
-	}{n.log.Token(cursor), shown, figures}, cursor, nil
+	return api.Figures{Cursor: n.log.Token(cursor), At: shown, Stats: figures}, cursor, nil
 }
 
 // ready says why this node should get no requests.
