@@ -95,6 +95,8 @@ func (s *server) openRoutes() []route {
 		{on: "GET /readyz", id: "getReadiness", summary: "Says whether the server should get requests", gives: replies{200: status{}}, frame: s.open(s.ready)},
 		{on: "GET /problems/{code}", id: "getProblemPage", summary: "Explains a problem's cause and remedy",
 			gives: replies{200: media("text/html")}, codes: []problem.Code{problem.NotFound}, frame: s.open(s.problemPage)},
+		{on: "GET /openapi.json", id: "getOpenAPI", summary: "Describes these routes", gives: replies{200: map[string]any{}}, frame: s.open(s.document(OpenAPI))},
+		{on: "GET /asyncapi.json", id: "getAsyncAPI", summary: "Describes the events on the bus", gives: replies{200: map[string]any{}}, frame: s.open(s.document(AsyncAPI))},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
 	"github.com/streamflow/streamflow/api"
@@ -29,7 +30,8 @@ const secret = "correct horse battery"
 // site is a server on a database of its own, with a provider signed in.
 type site struct {
 	t        *testing.T
-	handler  http.Handler
+	handler  http.Handler // fails the test where it answers what the contract does not describe
+	routes   chi.Routes
 	commands *commands.Commands
 	provider string // cookie
 }
@@ -56,7 +58,7 @@ func newSite(t *testing.T) *site {
 		return api.Figures{At: time.Now().UTC(), Stats: map[string]projections.Figure{portal: {Unit: "count", Source: "log"}}}, after, nil
 	}})
 	must(t, err)
-	s := &site{t: t, handler: handler, commands: c}
+	s := &site{t: t, handler: conform(t, handler), routes: handler.(chi.Routes), commands: c}
 	hash, err := password.New().Hash(ctx, secret)
 	must(t, err)
 	_, err = c.CreateUser(ctx, commands.Caller{Actor: eventstore.Actor{Kind: "system", ID: "test", Via: "test"}, ID: uuid.New(), Fingerprint: []byte("x")},

@@ -31,7 +31,9 @@ const (
 func (s *server) federationRoutes() []route {
 	return []route{
 		{on: "POST /api/federation/escalation", id: "federateEscalation", summary: "Hands an incident over",
-			takes: newEscalation{}, gives: replies{201: opened{}, 200: opened{}}, codes: []problem.Code{problem.DuplicateIncident},
+			takes: newEscalation{TenantID: "0198c0de-0000-7000-8000-000000000001", Details: escalation.Details{IncidentID: "INC-1", Severity: "high",
+				Summary: "Checkout is down", Description: "Payments fail since 03:04.", SourceSystem: "monitor", OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}},
+			gives: replies{201: opened{}, 200: opened{}}, codes: []problem.Code{problem.DuplicateIncident},
 			frame: s.ordered(scopeWriteEscalations, s.federateEscalation)},
 		{on: "GET /api/federation/escalations", id: "findFederatedEscalations", summary: "Lists what was made of an incident: at most one escalation in each tenant",
 			query: []parameter{textParameter("incidentId", "the incident's id at the partner's")}, gives: replies{200: page[escalationShown]{}},
@@ -46,7 +48,7 @@ func (s *server) federationRoutes() []route {
 			frame: s.ordered(scopeLeads, s.federateLead)},
 		{on: "POST /api/federation/commands", id: "federateCommands", summary: "Carries out many commands, each for itself and in their order",
 			takes: lines{commandLine{}}, gives: replies{200: lines{verdict{}}}, codes: []problem.Code{problem.IdempotencyKeyRequired},
-			frame: s.signed("", s.bulk)},
+			frame: s.signed("", s.bulk).writing()},
 		{on: "GET /api/federation/status", id: "getFederationStatus", summary: "Says what the key is good for",
 			gives: replies{200: keyStatus{}}, frame: s.signed("", s.federationStatus)},
 	}
@@ -137,6 +139,12 @@ type fulfilled struct {
 	id string
 }
 
+// writing is a frame whose requests carry an Idempotency-Key.
+func (f frame) writing() frame {
+	f.writes = true
+	return f
+}
+
 // ordered is the frame of a signed request that is one order.
 func (s *server) ordered(scope string, run func(order) (fulfilled, error)) frame {
 	f := s.signed(scope, func(w http.ResponseWriter, q signedRequest) error {
@@ -154,8 +162,8 @@ func (s *server) ordered(scope string, run func(order) (fulfilled, error)) frame
 		}
 		return s.answer(w, q.Request, done.answer)
 	})
-	f.writes, f.codes = true, orderedCodes
-	return f
+	f.codes = orderedCodes
+	return f.writing()
 }
 
 // allowedTenant is the tenant that an order names, if the partner may act for it now.

@@ -11,6 +11,7 @@ import (
 	"github.com/streamflow/streamflow/domain/contact"
 	"github.com/streamflow/streamflow/domain/escalation"
 	"github.com/streamflow/streamflow/domain/invoice"
+	"github.com/streamflow/streamflow/domain/money"
 	"github.com/streamflow/streamflow/domain/opportunity"
 	"github.com/streamflow/streamflow/domain/organization"
 	"github.com/streamflow/streamflow/eventstore"
@@ -19,7 +20,7 @@ import (
 // recordRoutes lists the routes of the records that leads become, and of escalations.
 func (s *server) recordRoutes() []route {
 	return []route{
-		{on: "POST /api/v2/organizations", id: "createOrganization", summary: "Makes a company known", takes: organization.Details{},
+		{on: "POST /api/v2/organizations", id: "createOrganization", summary: "Makes a company known", takes: organization.Details{Name: "Acme"},
 			gives: replies{201: commands.Record[organization.State]{}}, codes: []problem.Code{problem.DuplicateOrganization}, frame: s.command(sellers, s.createOrganization)},
 		{on: "GET /api/v2/organizations/{id}", id: "getOrganization", summary: "Shows an organization", query: ofRecord,
 			gives: replies{200: commands.Record[organization.State]{}}, frame: s.reading(readers, record(s, s.Commands.Organization))},
@@ -36,7 +37,9 @@ func (s *server) recordRoutes() []route {
 func (s *server) invoiceRoutes() []route {
 	shown := commands.Record[invoice.State]{}
 	return []route{
-		{on: "POST /api/v2/invoices", id: "createInvoice", summary: "Drafts an invoice", takes: newInvoice{}, gives: replies{201: shown},
+		{on: "POST /api/v2/invoices", id: "createInvoice", summary: "Drafts an invoice", gives: replies{201: shown},
+			takes: newInvoice{Details: invoice.Details{OrganizationID: "0198c0de-0000-7000-8000-000000000001", Currency: "USD", DueDate: "2026-02-01",
+				Lines: []invoice.Line{{Description: "Work", Quantity: money.Int(2), UnitAmount: 10_000, TaxRatePercent: money.Int(19)}}}},
 			frame: s.command(billers, s.createInvoice)},
 		{on: "GET /api/v2/invoices/{id}", id: "getInvoice", summary: "Shows an invoice", query: ofRecord, gives: replies{200: shown},
 			frame: s.reading(readers, record(s, s.Commands.Invoice))},

@@ -14,6 +14,7 @@ import (
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/domain/lead"
+	"github.com/streamflow/streamflow/domain/money"
 	"github.com/streamflow/streamflow/eventstore"
 )
 
@@ -21,7 +22,8 @@ import (
 func (s *server) leadRoutes() []route {
 	shown := commands.Record[lead.State]{}
 	return []route{
-		{on: "POST /api/v2/leads", id: "createLead", summary: "Takes a lead in", takes: lead.Details{}, gives: replies{201: shown},
+		{on: "POST /api/v2/leads", id: "createLead", summary: "Takes a lead in", gives: replies{201: shown},
+			takes: lead.Details{Name: "Ann Lee", Company: "Acme", Email: "ann@acme.example", Source: "web", Value: money.Of(250_000, "USD")},
 			codes: []problem.Code{problem.DuplicateLead}, frame: s.command(sellers, s.createLead)},
 		{on: "GET /api/v2/leads/{id}", id: "getLead", summary: "Shows a lead", query: ofRecord, gives: replies{200: shown},
 			frame: s.reading(readers, record(s, s.Commands.Lead))},

@@ -154,7 +154,7 @@ func (s *server) principalOf(r *http.Request, account commands.Record[user.State
 // sessionRoutes lists the routes by which somebody signs in and out.
 func (s *server) sessionRoutes() []route {
 	return []route{
-		{on: "POST /api/auth/login", id: "login", summary: "Opens a session of a portal", takes: credentials{}, gives: replies{200: signedInAs{}},
+		{on: "POST /api/auth/login", id: "login", summary: "Opens a session of a portal", takes: credentials{Email: "ann@acme.example", Password: "correct horse battery"}, gives: replies{200: signedInAs{}},
 			codes: []problem.Code{problem.BadCredentials}, frame: s.signIn(s.login)},
 		{on: "POST /api/auth/logout", id: "logout", summary: "Ends the session that the request carries", gives: replies{204: nil}, frame: s.signIn(s.logout)},
 		{on: "GET /api/auth/me", id: "getMe", summary: "Says who is signed in", gives: replies{200: signedInAs{}}, frame: s.session(s.me)},

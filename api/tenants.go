@@ -18,7 +18,7 @@ func (s *server) tenantRoutes() []route {
 	shown := commands.Record[tenant.State]{}
 	return []route{
 		{on: "POST /api/v2/tenants", id: "createTenant", summary: "Takes a business in, with its owner",
-			takes: newTenant{}, gives: replies{201: shown}, codes: []problem.Code{problem.Duplicate}, frame: s.command(providers, s.createTenant)},
+			takes: newTenant{Name: "Acme", Owner: newOwner{Email: "ann@acme.example", Name: "Ann Lee"}}, gives: replies{201: shown}, codes: []problem.Code{problem.Duplicate}, frame: s.command(providers, s.createTenant)},
 		{on: "GET /api/v2/tenants", id: "listTenants", summary: "Lists the tenants, the newest first", gives: replies{200: page[commands.Record[tenant.State]]{}},
 			query: slices.Concat(ofPage, []parameter{textParameter("q", "part of the name"), textParameter("status", "active, suspended or closed"), textParameter("plan", "the plan's name")}),
 			frame: s.reading(providers, s.listTenants)},

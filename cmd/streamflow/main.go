@@ -37,6 +37,8 @@ func verbs() []verb {
 		{"events", "[--after TIME|CURSOR] [--type T] [--tenant ID] [--follow]", "prints history as NDJSON", events},
 		{"import", "leads|invoices FILE --tenant T [--map COLUMN=field …] [--set field=value …] [--date-layout 1/2/2006] [--dry-run] [--quiet] [--json]", "brings a CSV file (.gz too) in by commands; running it again changes nothing", importFile},
 		{"replay", "--as-of TIME|CURSOR [--on DATE] [--portal P] [--tenant ID] [--json]", "prints every dashboard figure as it stood then", replay},
+		{"openapi", "", "prints the contract of the routes (OpenAPI 3.1)", openapi},
+		{"asyncapi", "", "prints the contract of the events on the bus (AsyncAPI 3.0)", asyncapi},
 		{"version", "", "prints the version", version},
 	}
 }

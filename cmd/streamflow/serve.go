@@ -124,7 +124,7 @@ func (n *node) handler(use *commands.Commands) (http.Handler, error) {
 	pages := guarded.Handler(web.New(machines))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); first {
-		case "api", "healthz", "readyz", "problems":
+		case "api", "healthz", "readyz", "problems", "openapi.json", "asyncapi.json":
 			machines.ServeHTTP(w, r)
 		default:
 			pages.ServeHTTP(w, r)
