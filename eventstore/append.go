@@ -17,23 +17,30 @@ import (
 // It returns once the append is durable. Errors: [ErrCommandReused], [*ConflictError], [*ClaimedError], [ErrErased],
 // [ErrUnavailable], [ErrClosed], the context's error (the append may then still happen), or what is wrong with the append itself.
 func (l *Log) Append(ctx context.Context, a Append) (Outcome, error) {
+	out, _, err := l.commit(ctx, a)
+	return out, err
+}
+
+// commit is Append, and tells what was sent; nil where nothing was.
+func (l *Log) commit(ctx context.Context, a Append) (Outcome, *encoded, error) {
 	e, err := l.encodeAppend(ctx, a)
 	if err != nil {
 		err = fmt.Errorf("append: %w", err)
 		if errors.Is(err, ErrErased) { // since the command's first call, perhaps
-			return l.recordedInstead(ctx, a.Command, err)
+			out, err := l.recordedInstead(ctx, a.Command, err)
+			return out, nil, err
 		}
-		return Outcome{}, err
+		return Outcome{}, nil, err
 	}
 	p := &pending{append: e, answer: make(chan answer, 1)}
 	if err := l.lanes[l.LaneOf(a.Command.Tenant)-1].queue.put(p); err != nil {
-		return Outcome{}, err
+		return Outcome{}, nil, err
 	}
 	select {
 	case r := <-p.answer:
-		return r.outcome, r.err
+		return r.outcome, e, r.err
 	case <-ctx.Done():
-		return Outcome{}, ctx.Err()
+		return Outcome{}, nil, ctx.Err()
 	}
 }
 
@@ -43,12 +50,14 @@ type encoded struct {
 	conditions []condition
 	events     []encodedEvent
 	keys       []encodedKey
+	call       uuid.UUID // tells this call from others with the same command id: its first event's id, or one made for it
 	bytes      int
 }
 
 type condition struct {
 	stream  Stream
 	version int
+	last    uuid.UUID // the event at that version, where the append knows it
 	written bool
 }
 
@@ -118,7 +127,12 @@ func (l *Log) encodeAppend(ctx context.Context, a Append) (*encoded, error) {
 		}
 	}
 	for s, v := range a.At {
-		e.conditions = append(e.conditions, condition{s, v, written[s]})
+		e.conditions = append(e.conditions, condition{stream: s, version: v, last: a.seen[s], written: written[s]})
+	}
+	if len(e.events) > 0 {
+		e.call = e.events[0].id
+	} else {
+		e.call = uuid.Must(uuid.NewV7())
 	}
 	return e, nil
 }

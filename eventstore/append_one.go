@@ -7,9 +7,10 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// result is what the database says of a batch: the head before it, its recorded time, and which appends failed and why.
+// result is what the database says of a batch: the head before it, the lane's epoch, its recorded time, and which appends failed and why.
 type result struct {
 	head     int64
+	epoch    int
 	recorded time.Time
 	failed   []int32 // from 1, in the order of the batch
 	reasons  []int16
@@ -22,7 +23,7 @@ func (f *flusher) call(ctx context.Context, batch []*pending) (r result, err err
 	if len(batch) == 1 && batch[0].append.isPlain() {
 		return f.callOne(ctx, batch[0].append)
 	}
-	err = f.conn.QueryRow(ctx, appendSQL, appendArguments(f.lane.number, batch)...).Scan(&r.head, &r.recorded, &r.failed, &r.reasons, &r.details)
+	err = f.conn.QueryRow(ctx, appendSQL, appendArguments(f.lane.number, batch)...).Scan(&r.head, &r.epoch, &r.recorded, &r.failed, &r.reasons, &r.details)
 	return r, err
 }
 
@@ -34,11 +35,11 @@ func (e *encoded) isPlain() bool {
 func (f *flusher) callOne(ctx context.Context, e *encoded) (r result, err error) {
 	c, v := e.Command, e.events[0]
 	var reason int16
-	err = f.conn.QueryRow(ctx, `select head, recorded, failed from log.append_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+	err = f.conn.QueryRow(ctx, `select head, epoch, recorded, failed from log.append_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 		int16(f.lane.number), pgUUID(c.Tenant), pgUUID(c.ID), c.Fingerprint, pgtype.Text{String: string(e.Params), Valid: len(e.Params) > 0},
-		string(v.stream), int32(e.conditions[0].version), pgUUID(v.id), v.typ, int16(v.schema), v.data,
+		string(v.stream), int32(e.conditions[0].version), pgUUID(e.conditions[0].last), pgUUID(v.id), v.typ, int16(v.schema), v.data,
 		c.Correlation, pgUUID(c.Causation), c.Actor.Kind, c.Actor.ID, c.Actor.Via,
-		pgtype.Timestamptz{Time: v.effectiveAt, Valid: !v.effectiveAt.IsZero()}).Scan(&r.head, &r.recorded, &reason)
+		pgtype.Timestamptz{Time: v.effectiveAt, Valid: !v.effectiveAt.IsZero()}).Scan(&r.head, &r.epoch, &r.recorded, &reason)
 	if reason != 0 {
 		r.failed, r.reasons, r.details = []int32{1}, []int16{reason}, []string{string(v.stream)}
 	}

@@ -21,12 +21,12 @@ const (
 
 var errEOF, errUnexpectedEOF = io.EOF, io.ErrUnexpectedEOF
 
-const appendSQL = `select head, recorded, failed, reason, detail from log.append($1,
-	$2, $3, $4, $5, $6, $7, $8,
-	$9, $10, $11, $12,
-	$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27,
-	$28, $29, $30, $31, $32, $33,
-	$34, $35, $36, $37)`
+const appendSQL = `select head, epoch, recorded, failed, reason, detail from log.append($1,
+	$2, $3, $4, $5, $6, $7, $8, $9,
+	$10, $11, $12, $13, $14,
+	$15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29,
+	$30, $31, $32, $33, $34, $35,
+	$36, $37, $38, $39)`
 
 // appendArrays are the parameters of log.append: parallel arrays, because a function can take a batch of rows no other way
 // that is as cheap to send and to read.
@@ -37,11 +37,13 @@ type appendArrays struct {
 	code            []string
 	params          []pgtype.Text
 	events          []int32
+	call            []pgtype.UUID // null where an event tells
 
 	cAppend  []int32
 	cTenant  []pgtype.UUID
 	cStream  []string
 	cVersion []int32
+	cLast    []pgtype.UUID // null: any event at that version
 
 	eAppend                         []int32
 	eTenant                         []pgtype.UUID
@@ -78,8 +80,8 @@ func appendArguments(lane int, batch []*pending) []any {
 		a.add(int32(i+1), p.append)
 	}
 	return []any{int16(lane),
-		a.tenant, a.command, a.fingerprint, a.outcome, a.code, a.params, a.events,
-		a.cAppend, a.cTenant, a.cStream, a.cVersion,
+		a.tenant, a.command, a.fingerprint, a.outcome, a.code, a.params, a.events, a.call,
+		a.cAppend, a.cTenant, a.cStream, a.cVersion, a.cLast,
 		a.eAppend, a.eTenant, a.eStream, a.eVersion, a.eID, a.eType, a.eSchema, a.eData, a.eCommand, a.eCorrelation, a.eCausation,
 		a.eActorKind, a.eActorID, a.eActorVia, a.eEffective,
 		a.kAppend, a.kTenant, a.kScope, a.kKey, a.kStream, a.kTake,
@@ -92,9 +94,15 @@ func (a *appendArrays) add(ord int32, e *encoded) {
 	a.tenant, a.command, a.fingerprint = append(a.tenant, tenant), append(a.command, command), append(a.fingerprint, c.Fingerprint)
 	a.outcome, a.code, a.events = append(a.outcome, int16(e.Verdict)), append(a.code, e.Code), append(a.events, int32(len(e.events)))
 	a.params = append(a.params, pgtype.Text{String: string(e.Params), Valid: len(e.Params) > 0})
+	if len(e.events) > 0 {
+		a.call = append(a.call, pgtype.UUID{})
+	} else {
+		a.call = append(a.call, pgUUID(e.call))
+	}
 	for _, v := range e.conditions {
 		a.cAppend, a.cTenant = append(a.cAppend, ord), append(a.cTenant, tenant)
 		a.cStream, a.cVersion = append(a.cStream, string(v.stream)), append(a.cVersion, int32(v.version))
+		a.cLast = append(a.cLast, pgUUID(v.last))
 	}
 	for _, v := range e.events {
 		a.eAppend, a.eTenant, a.eCommand = append(a.eAppend, ord), append(a.eTenant, tenant), append(a.eCommand, command)
@@ -135,7 +143,7 @@ func claimedError(detail string) error {
 }
 
 // outcomeSQL probes once per command, as log.append does, and for the same reason.
-const outcomeSQL = `select c.tenant, c.id, c.fingerprint, c.outcome, c.code, c.params, c.lane, c.first_position, c.events, c.recorded_at, e.id
+const outcomeSQL = `select c.tenant, c.id, c.fingerprint, c.outcome, c.code, c.params, c.lane, c.first_position, c.events, c.recorded_at, coalesce(e.id, c.call)
 	from unnest($1::uuid[], $2::uuid[]) w(tenant, id)
 	cross join lateral (select * from log.command c where c.tenant = w.tenant and c.id = w.id limit 1) c
 	left join lateral (select e.id from log.event e where c.events > 0 and e.lane = c.lane and e.position = c.first_position limit 1) e on true`
@@ -146,11 +154,11 @@ func scanOutcomes(rows pgx.Rows) (map[commandRef]recordedOutcome, error) {
 	var o recordedOutcome
 	var lane int16
 	var at time.Time
-	var first *uuid.UUID
-	_, err := pgx.ForEachRow(rows, []any{&ref.tenant, &ref.id, &o.fingerprint, &o.Verdict, &o.Code, &o.Params, &lane, &o.First, &o.Events, &at, &first}, func() error {
+	var call *uuid.UUID
+	_, err := pgx.ForEachRow(rows, []any{&ref.tenant, &ref.id, &o.fingerprint, &o.Verdict, &o.Code, &o.Params, &lane, &o.First, &o.Events, &at, &call}, func() error {
 		o.Lane, o.RecordedAt = int(lane), at.UTC()
-		if first != nil {
-			o.firstEvent = *first
+		if call != nil {
+			o.call = *call
 		}
 		found[ref] = o
 		o = recordedOutcome{}

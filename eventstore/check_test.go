@@ -30,7 +30,9 @@ func (s *store) check(h *history) {
 	for id, group := range groups {
 		f, recorded := fates[id]
 		s.checkCommand(group, f, recorded)
-		if i := slices.IndexFunc(group, func(r result) bool { return r.Fingerprint == f.fingerprint && (r.err == nil || r.unknown) }); recorded && i >= 0 {
+		if i := slices.IndexFunc(group, func(r result) bool {
+			return r.Fingerprint == f.fingerprint && (r.err == nil || r.unknown) && bytes.Equal(r.params(), f.Params)
+		}); recorded && i >= 0 {
 			ops[id] = group[i].op
 		}
 	}
@@ -77,7 +79,7 @@ func (s *store) checkCommand(group []result, f storedFate, recorded bool) {
 		}
 	}
 	switch {
-	case first > 1 && (f.Events > 0 || !s.faulty):
+	case first > 1:
 		s.t.Fatalf("I5: %d callers of command %s were told that theirs was the first", first, group[0].Command)
 	case recorded && first == 0 && doubts == 0:
 		s.t.Fatalf("I2: command %s is recorded at %d/%d and no caller knows of it", group[0].Command, f.Lane, f.First)
@@ -132,8 +134,7 @@ func (s *store) checkOrder(h *history, r *reference) {
 			continue
 		}
 		if x.err == nil {
-			sure := !x.out.Replayed && (x.out.Events > 0 || !s.faulty)
-			if sure && x.out.Last() < low+min(1, int64(x.out.Events)) {
+			if !x.out.Replayed && x.out.Last() < low+min(1, int64(x.out.Events)) {
 				s.t.Fatalf("command %s took position %d when %d was known already", x.Command, x.out.First, low)
 			}
 			continue

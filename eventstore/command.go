@@ -102,6 +102,10 @@ type Append struct {
 	// Subjects are new data subjects; their keys are made by the append.
 	Subjects []uuid.UUID
 	Destroy  []uuid.UUID // data subjects to erase
+
+	// seen is the newest event that a [Decision] saw of each stream: after the database went back to an older copy, a stream can
+	// be at the same version with other events.
+	seen map[Stream]uuid.UUID
 }
 
 // Write is the events an append adds to one stream.

@@ -141,7 +141,6 @@ func live(ctx context.Context, l *eventstore.Log, w *world, seed uint64) error {
 // one outcome when somebody repeats it.
 func TestKilledProcess(t *testing.T) {
 	s := newStore(t, 2)
-	s.faulty = true
 	seed := seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	w := newWorld(rng, 4, 20)

@@ -55,7 +55,7 @@ func (f *flusher) run(ctx context.Context) {
 func (f *flusher) flush(ctx context.Context, batch []*pending) {
 	giveUp := time.Now().Add(flushPatience)
 	for attempt := 0; ; attempt++ {
-		err := f.send(ctx, batch, attempt > 0)
+		err := f.send(ctx, batch)
 		switch {
 		case err == nil:
 			f.down = false
@@ -98,7 +98,7 @@ func answerAll(batch []*pending, err error) {
 }
 
 // send runs log.append for the batch and answers its callers; on an error nobody is answered.
-func (f *flusher) send(ctx context.Context, batch []*pending, resent bool) error {
+func (f *flusher) send(ctx context.Context, batch []*pending) error {
 	if err := f.connect(ctx); err != nil {
 		return err
 	}
@@ -111,6 +111,7 @@ func (f *flusher) send(ctx context.Context, batch []*pending, resent bool) error
 	}
 	Failpoint("append.committed")
 	head := r.head
+	f.lane.hear(Mark{Epoch: r.epoch, Position: head})
 	verdicts := make(map[int]int, len(r.failed)) // index in batch → index in failed
 	var repeats []*pending
 	for i, ord := range r.failed {
@@ -135,21 +136,20 @@ func (f *flusher) send(ctx context.Context, batch []*pending, resent bool) error
 			f.log.forget(a)
 			p.answer <- answer{outcome: o}
 		case r.reasons[n] == reasonRepeat:
-			p.answer <- repeatAnswer(a, outcomes, resent)
+			p.answer <- repeatAnswer(a, outcomes)
 		case r.reasons[n] == reasonVersion:
 			p.answer <- answer{err: &ConflictError{Stream: Stream(r.details[n])}}
 		default:
 			p.answer <- answer{err: claimedError(r.details[n])}
 		}
 	}
-	f.lane.tide.rise(head)
+	f.lane.tide.set(head) // the lock's word, even where the database went back
 	return nil
 }
 
-// repeatAnswer is for an append whose command has an outcome. A resent batch may have been committed by the attempt whose
-// answer was lost; then the outcome is this very call's and no repeat. Its first event tells: the id is the call's own. Without
-// events nothing tells it from the call of another caller, and nothing hangs on it.
-func repeatAnswer(a *encoded, outcomes map[commandRef]recordedOutcome, resent bool) answer {
+// repeatAnswer is for an append whose command has an outcome. A batch that was sent again may have been committed by the attempt
+// whose answer was lost; then the outcome is this very call's and no repeat. The id of the call tells.
+func repeatAnswer(a *encoded, outcomes map[commandRef]recordedOutcome) answer {
 	r, ok := outcomes[commandRef{a.Command.Tenant, a.Command.ID}]
 	switch {
 	case !ok:
@@ -157,11 +157,7 @@ func repeatAnswer(a *encoded, outcomes map[commandRef]recordedOutcome, resent bo
 	case string(r.fingerprint) != string(a.Command.Fingerprint):
 		return answer{err: ErrCommandReused}
 	}
-	own := resent && r.Verdict == a.Verdict
-	if len(a.events) > 0 {
-		own = r.firstEvent == a.events[0].id
-	}
-	r.Replayed = !own
+	r.Replayed = r.call != a.call
 	return answer{outcome: r.Outcome}
 }
 
@@ -226,7 +222,7 @@ type commandRef struct{ tenant, id uuid.UUID }
 type recordedOutcome struct {
 	Outcome
 	fingerprint []byte
-	firstEvent  uuid.UUID // uuid.Nil without events
+	call        uuid.UUID // the id of its first event, or else of the call that recorded it
 }
 
 func (f *flusher) recorded(ctx context.Context, repeats []*pending) (map[commandRef]recordedOutcome, error) {

@@ -164,10 +164,19 @@ func (l *Log) RaiseEpoch(ctx context.Context, lane int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("raise epoch of lane %d: %w", lane, err)
 	}
-	l.lanes[lane-1].epoch.Store(int64(epoch))
-	l.lanes[lane-1].tide.ebb(head)
-	l.states.Purge()
+	l.lanes[lane-1].hear(Mark{Epoch: epoch, Position: head})
 	return epoch, nil
+}
+
+// hear takes note of where the lane is. What this node knew of an earlier epoch, its tide too, is no more; its cached states say
+// by themselves which event they saw last.
+func (ln *lane) hear(m Mark) {
+	for known := ln.epoch.Load(); int64(m.Epoch) > known; known = ln.epoch.Load() {
+		if ln.epoch.CompareAndSwap(known, int64(m.Epoch)) {
+			ln.tide.set(m.Position)
+			return
+		}
+	}
 }
 
 // Known is the newest position of the lane that this node has heard of; another node may have committed more.
@@ -205,18 +214,14 @@ func (t *tide) height() int64 {
 	return t.level
 }
 
-// ebb follows a database that went back; at the old level [Log.Committed] would announce what is gone.
-func (t *tide) ebb(level int64) {
+// set tells those who wait below the level. It falls with a database that went back: at the old level [Log.Committed] would
+// announce what is gone.
+func (t *tide) set(level int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	rises := level > t.level
 	t.level = level
-}
-
-func (t *tide) rise(level int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if level > t.level {
-		t.level = level
+	if rises {
 		close(t.risen)
 		t.risen = make(chan struct{})
 	}

@@ -38,16 +38,19 @@ func TestAppendAgainstReference(t *testing.T) {
 // tally counts how calls ended. A way to end that never happened was not tested, which is a fault of the generator.
 func (h *history) tally(t *testing.T) map[string]int {
 	t.Helper()
-	all := map[string]int{
-		"accepted": 0, "unchanged": 0, "refused": 0, "replayed": 0, "reused": 0, "conflict": 0, "claimed": 0, "no longer held": 0, "erased": 0,
-	}
-	for _, r := range h.results {
-		all[ending(r)]++
-	}
-	for how, n := range all {
-		if n == 0 {
+	all := h.endings()
+	for _, how := range []string{"accepted", "unchanged", "refused", "replayed", "reused", "conflict", "claimed", "no longer held", "erased"} {
+		if all[how] == 0 {
 			t.Errorf("no call ended as %s", how)
 		}
+	}
+	return all
+}
+
+func (h *history) endings() map[string]int {
+	all := map[string]int{}
+	for _, r := range h.results {
+		all[ending(r)]++
 	}
 	return all
 }

@@ -51,7 +51,7 @@ func (o op) append() eventstore.Append {
 			Actor: eventstore.Actor{Kind: "system", ID: "model", Via: "test"},
 		},
 		Verdict: o.Verdict, Code: o.Code, At: o.At, Takes: o.Takes, Drops: o.Drops, Held: o.Held, Subjects: o.Subjects, Destroy: o.Destroy,
-		Params: fmt.Appendf(nil, `{"of":%q}`, o.Command),
+		Params: o.params(),
 	}
 	for _, w := range o.Writes {
 		facts := make([]eventstore.Fact, len(w.Facts))
@@ -61,6 +61,15 @@ func (o op) append() eventstore.Append {
 		a.Writes = append(a.Writes, eventstore.Write{Stream: w.Stream, Facts: facts})
 	}
 	return a
+}
+
+// params tell the decisions of one command from each other: each was made at other versions.
+func (o op) params() []byte {
+	sum := 0
+	for _, v := range o.At {
+		sum += v
+	}
+	return fmt.Appendf(nil, `{"of":%q,"at":%d}`, o.Command, sum)
 }
 
 // world is what the callers believe the store to be like. It is only roughly right, which makes some appends fail.

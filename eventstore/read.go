@@ -70,13 +70,18 @@ func (l *Log) Scan(ctx context.Context, lane int, after, until int64) iter.Seq2[
 
 // StreamVersion is how many events a stream has.
 func (l *Log) StreamVersion(ctx context.Context, tenant uuid.UUID, stream Stream) (int, error) {
-	var v int
-	err := l.pool.QueryRow(ctx, `select coalesce((select version from log.event where tenant = $1 and stream = $2 order by version desc limit 1), 0)`,
-		tenant, string(stream)).Scan(&v)
-	if err != nil {
-		return 0, readError("version of "+string(stream), err)
+	v, _, err := l.streamEnd(ctx, tenant, stream)
+	return v, err
+}
+
+// streamEnd is a stream's version and its newest event, uuid.Nil where there is none.
+func (l *Log) streamEnd(ctx context.Context, tenant uuid.UUID, stream Stream) (version int, last uuid.UUID, err error) {
+	err = l.pool.QueryRow(ctx, `select version, id from log.event where tenant = $1 and stream = $2 order by version desc limit 1`,
+		tenant, string(stream)).Scan(&version, &last)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, uuid.Nil, readError("version of "+string(stream), err)
 	}
-	return v, nil
+	return version, last, nil
 }
 
 // Holder names the stream that holds a claim, or "".
@@ -94,7 +99,11 @@ func (l *Log) Holder(ctx context.Context, tenant uuid.UUID, c Claim) (Stream, er
 
 // Heads is the cursor of everything committed by now.
 func (l *Log) Heads(ctx context.Context) (Cursor, error) {
-	return l.cursor(ctx, `select lane, epoch, head from log.lane`)
+	heads, err := l.cursor(ctx, `select lane, epoch, head from log.lane`)
+	for _, ln := range l.lanes {
+		ln.hear(heads[ln.number])
+	}
+	return heads, err
 }
 
 // AsOf is the cursor of everything recorded at or before a time.

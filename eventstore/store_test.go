@@ -23,7 +23,6 @@ type store struct {
 	registry *eventstore.Registry
 	pool     *pgxpool.Pool   // engine role
 	log      *eventstore.Log // the first node
-	faulty   bool            // answers get lost, so who was first with an outcome without events cannot always be told
 }
 
 func migrate(ctx context.Context, url string) error {

@@ -28,6 +28,7 @@ type Decision struct {
 
 type reading struct {
 	version int
+	last    uuid.UUID // the event at that version
 	state   any
 	evolve  func(any, Fact) any // nil where only the version was read
 	added   []Fact
@@ -37,6 +38,7 @@ type claimRef struct{ scope, key string }
 
 type cachedState struct {
 	version int
+	last    uuid.UUID
 	state   any
 	evolve  func(any, Fact) any
 }
@@ -73,13 +75,13 @@ func (l *Log) Update(ctx context.Context, c Command, streams []Stream, decide fu
 			}
 			return l.recordedInstead(ctx, c, err)
 		}
-		out, err := l.Append(ctx, a)
+		out, sent, err := l.commit(ctx, a)
 		var conflict *ConflictError
 		var claimed *ClaimedError
 		switch {
 		case err == nil:
 			if !out.Replayed {
-				d.remember()
+				d.remember(sent)
 			}
 			return out, nil
 		case errors.As(err, &conflict):
@@ -128,7 +130,7 @@ func State[S any](ctx context.Context, d *Decision, stream Stream) (S, int, erro
 	if c, ok := d.log.states.Get(ref); ok && !d.fresh {
 		if s, ok := c.state.(S); ok {
 			d.cached = true
-			d.loaded[stream] = &reading{version: c.version, state: s, evolve: c.evolve}
+			d.loaded[stream] = &reading{version: c.version, last: c.last, state: s, evolve: c.evolve}
 			return s, c.version, nil
 		}
 	}
@@ -140,10 +142,14 @@ func State[S any](ctx context.Context, d *Decision, stream Stream) (S, int, erro
 	if err != nil {
 		return zero, 0, err
 	}
-	d.loaded[stream] = &reading{version: len(events), state: s, evolve: func(state any, f Fact) any {
+	r := &reading{version: len(events), state: s, evolve: func(state any, f Fact) any {
 		return f.(Evolver[S]).Evolve(state.(S))
 	}}
-	return s, len(events), nil
+	if r.version > 0 {
+		r.last = events[r.version-1].ID
+	}
+	d.loaded[stream] = r
+	return s, r.version, nil
 }
 
 // Fold evolves S over one stream's events, personal fields in the clear.
@@ -168,11 +174,11 @@ func (d *Decision) Version(ctx context.Context, stream Stream) (int, error) {
 	if r := d.loaded[stream]; r != nil {
 		return r.version, nil
 	}
-	v, err := d.log.StreamVersion(ctx, d.command.Tenant, stream)
+	v, last, err := d.log.streamEnd(ctx, d.command.Tenant, stream)
 	if err != nil {
 		return 0, err
 	}
-	d.loaded[stream] = &reading{version: v}
+	d.loaded[stream] = &reading{version: v, last: last}
 	return v, nil
 }
 
@@ -256,23 +262,30 @@ func (d *Decision) finish() (Append, error) {
 		a = Append{Verdict: Unchanged, Params: a.Params}
 	}
 	a.Command, a.Held = d.command, d.relied
-	a.At = make(map[Stream]int, len(d.loaded))
+	a.At, a.seen = make(map[Stream]int, len(d.loaded)), make(map[Stream]uuid.UUID, len(d.loaded))
 	for stream, r := range d.loaded {
-		a.At[stream] = r.version
+		a.At[stream], a.seen[stream] = r.version, r.last
 	}
 	return a, d.misuse
 }
 
 // remember keeps the states as they are after the append.
-func (d *Decision) remember() {
+func (d *Decision) remember(sent *encoded) {
+	last := make(map[Stream]uuid.UUID, len(d.loaded))
+	for _, e := range sent.events {
+		last[e.stream] = e.id
+	}
 	for stream, r := range d.loaded {
 		if r.evolve == nil {
 			continue
 		}
-		s := r.state
+		c := cachedState{version: r.version + len(r.added), last: r.last, state: r.state, evolve: r.evolve}
 		for _, f := range r.added {
-			s = r.evolve(s, f)
+			c.state = r.evolve(c.state, f)
 		}
-		d.log.states.Add(stateRef{d.command.Tenant, stream}, cachedState{r.version + len(r.added), s, r.evolve})
+		if id, wrote := last[stream]; wrote {
+			c.last = id
+		}
+		d.log.states.Add(stateRef{d.command.Tenant, stream}, c)
 	}
 }

@@ -97,6 +97,7 @@ create table log.command (
   fingerprint bytea not null,
   code text not null,
   params json,
+  call uuid,
   primary key (tenant, id)
 );
 comment on table log.command is 'The one, permanent outcome of every command; a repeat is answered from it.';
@@ -106,6 +107,7 @@ comment on column log.command.fingerprint is 'Hash of the request; another one u
 comment on column log.command.outcome is '0 accepted, 1 unchanged (already so), 2 refused by a rule; the last two take no position.';
 comment on column log.command.code is 'Code of the refusal, else empty.';
 comment on column log.command.params is 'What, with the streams, the answer is rendered from.';
+comment on column log.command.call is 'Without events, the call that recorded it; with events the first one''s id tells.';
 comment on column log.command.lane is 'Lane of its events.';
 comment on column log.command.first_position is 'Position of its first event; without events the head it was decided at.';
 comment on column log.command.events is 'How many events it made.';
@@ -172,25 +174,27 @@ comment on column log.lease.until is 'When it lapses, by the database''s clock.'
 -- +goose StatementBegin
 create function log.append(
   p_lane smallint,
-  a_tenant uuid[], a_command uuid[], a_fingerprint bytea[], a_outcome smallint[], a_code text[], a_params text[], a_events integer[],
-  c_append integer[], c_tenant uuid[], c_stream text[], c_version integer[],
+  a_tenant uuid[], a_command uuid[], a_fingerprint bytea[], a_outcome smallint[], a_code text[], a_params text[], a_events integer[], a_call uuid[],
+  c_append integer[], c_tenant uuid[], c_stream text[], c_version integer[], c_last uuid[],
   e_append integer[], e_tenant uuid[], e_stream text[], e_version integer[], e_id uuid[], e_type text[], e_schema smallint[], e_data text[],
   e_command uuid[], e_correlation text[], e_causation uuid[], e_actor_kind text[], e_actor_id text[], e_actor_via text[], e_effective timestamptz[],
   k_append integer[], k_tenant uuid[], k_scope text[], k_key bytea[], k_stream text[], k_take boolean[],
   s_append integer[], s_tenant uuid[], s_subject uuid[], s_wrapped bytea[],
-  out head bigint, out recorded timestamptz, out failed integer[], out reason smallint[], out detail text[]
+  out head bigint, out epoch integer, out recorded timestamptz, out failed integer[], out reason smallint[], out detail text[]
 ) language plpgsql security definer set search_path = pg_catalog as $$
 declare
   written bigint;
   one record;
 begin
   -- The lock comes first and alone: what follows sees everything its former holders committed.
-  select l.head, greatest(l.recorded_at, clock_timestamp()) into head, recorded from log.lane l where l.lane = p_lane for update;
+  select l.head, l.epoch, greatest(l.recorded_at, clock_timestamp()) into head, epoch, recorded from log.lane l where l.lane = p_lane for update;
   if not found then
     raise exception 'lane % does not exist', p_lane using errcode = 'SF001';
   end if;
 
   -- Verdicts: 1 the command has an outcome, 2 a stream is at another version, 3 a claim is not held as the append says.
+  -- c_last, where it is not null, names the event that the append saw at that version: after the database went back to an older
+  -- copy, another one may be there.
   -- k_take is true for a claim to take, false for one to drop, and null for one that k_stream must hold.
   -- A plan is kept as long as its connection, so it has to be right for tables that have grown since. A sub-select with a limit is
   -- never turned into a join, and so is always one lookup in an index for each row; deletes and updates are one by one for that reason.
@@ -201,9 +205,10 @@ begin
         where (select true from log.command c where c.tenant = a.tenant and c.id = a.command limit 1)
       union all
       select c.append, 2::smallint, c.stream
-        from unnest(c_append, c_tenant, c_stream, c_version) c(append, tenant, stream, version)
-        where c.version <> coalesce((select e.version from log.event e
-          where e.tenant = c.tenant and e.stream = c.stream order by e.version desc limit 1), 0)
+        from unnest(c_append, c_tenant, c_stream, c_version, c_last) c(append, tenant, stream, version, last)
+        left join lateral (select e.version, e.id from log.event e
+          where e.tenant = c.tenant and e.stream = c.stream order by e.version desc limit 1) h on true
+        where c.version <> coalesce(h.version, 0) or c.last <> h.id
       union all
       select k.append, 3::smallint, k.scope || ' ' || encode(k.key, 'hex') || ' ' || coalesce(h.stream, '')
         from unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
@@ -228,11 +233,11 @@ begin
     where failed is null or e.append <> all (failed);
   get diagnostics written = row_count;
 
-  insert into log.command (tenant, id, fingerprint, outcome, code, params, lane, first_position, events, recorded_at)
-    select a.tenant, a.command, a.fingerprint, a.outcome, a.code, a.params::json, p_lane,
+  insert into log.command (tenant, id, fingerprint, outcome, code, params, call, lane, first_position, events, recorded_at)
+    select a.tenant, a.command, a.fingerprint, a.outcome, a.code, a.params::json, a.call, p_lane,
       append.head + sum(a.events) over (order by a.ord) - a.events + (a.events > 0)::integer, a.events, recorded
-    from unnest(a_tenant, a_command, a_fingerprint, a_outcome, a_code, a_params, a_events) with ordinality
-      a(tenant, command, fingerprint, outcome, code, params, events, ord)
+    from unnest(a_tenant, a_command, a_fingerprint, a_outcome, a_code, a_params, a_events, a_call) with ordinality
+      a(tenant, command, fingerprint, outcome, code, params, events, call, ord)
     where failed is null or a.ord <> all (failed);
 
   if cardinality(k_append) > 0 then
@@ -269,20 +274,24 @@ end $$;
 -- +goose StatementBegin
 create function log.append_one(
   p_lane smallint, p_tenant uuid, p_command uuid, p_fingerprint bytea, p_params text,
-  p_stream text, p_version integer, p_id uuid, p_type text, p_schema smallint, p_data text,
+  p_stream text, p_version integer, p_last uuid, p_id uuid, p_type text, p_schema smallint, p_data text,
   p_correlation text, p_causation uuid, p_actor_kind text, p_actor_id text, p_actor_via text, p_effective timestamptz,
-  out head bigint, out recorded timestamptz, out failed smallint
+  out head bigint, out epoch integer, out recorded timestamptz, out failed smallint
 ) language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  version integer;
+  last uuid;
 begin
   -- Locks the lane and counts on success in one statement; a refused append, which is rare, takes the count back.
   update log.lane l set head = l.head + 1, recorded_at = greatest(l.recorded_at, clock_timestamp()) where l.lane = p_lane
-    returning l.head - 1, l.recorded_at into head, recorded;
+    returning l.head - 1, l.epoch, l.recorded_at into head, epoch, recorded;
   if not found then
     raise exception 'lane % does not exist', p_lane using errcode = 'SF001';
   end if;
+  select e.version, e.id into version, last from log.event e where e.tenant = p_tenant and e.stream = p_stream order by e.version desc limit 1;
   failed := case
     when exists (select from log.command c where c.tenant = p_tenant and c.id = p_command) then 1
-    when p_version <> coalesce((select e.version from log.event e where e.tenant = p_tenant and e.stream = p_stream order by e.version desc limit 1), 0) then 2
+    when p_version <> coalesce(version, 0) or p_last <> last then 2
     else 0 end;
   if failed > 0 then
     update log.lane l set head = l.head - 1 where l.lane = p_lane;

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -83,13 +84,17 @@ func appendTo(t testing.TB, log *eventstore.Log, n int) int64 {
 
 func appendFacts(t testing.TB, log *eventstore.Log, facts []eventstore.Fact) int64 {
 	stream := eventstore.Stream("note-" + uuid.NewString())
-	outcome, err := log.Append(context.Background(), eventstore.Append{
+	a := eventstore.Append{
 		Command: eventstore.Command{
 			Tenant: tenant, ID: uuid.New(), Fingerprint: []byte("f"), Correlation: "test",
 			Actor: eventstore.Actor{Kind: "user", ID: "u", Via: "client"},
 		},
 		At: map[eventstore.Stream]int{stream: 0}, Writes: []eventstore.Write{{Stream: stream, Facts: facts}},
-	})
+	}
+	outcome, err := log.Append(context.Background(), a)
+	for errors.Is(err, eventstore.ErrUnavailable) { // a killed server may take longer to recover than the log's patience lasts
+		outcome, err = log.Append(context.Background(), a)
+	}
 	if err != nil {
 		t.Errorf("append: %v", err)
 	}
