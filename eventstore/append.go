@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -154,14 +155,16 @@ func (a Append) check() error {
 	case a.Verdict != Accepted && len(a.Takes)+len(a.Drops)+len(a.Subjects)+len(a.Destroy) > 0:
 		return errors.New("only an accepted command changes claims or data subjects")
 	}
-	if err := a.checkClaims(); err != nil {
+	if err := cmp.Or(c.check(), a.checkClaims()); err != nil {
 		return err
+	}
+	for s := range a.At {
+		if err := s.check(); err != nil {
+			return err
+		}
 	}
 	seen := map[Stream]bool{}
 	for _, w := range a.Writes {
-		if category, id, ok := strings.Cut(string(w.Stream), "-"); !ok || category == "" || id == "" {
-			return fmt.Errorf("stream %q is not <category>-<id>", w.Stream)
-		}
 		if _, ok := a.At[w.Stream]; !ok {
 			return fmt.Errorf("stream %s is written without a version", w.Stream)
 		}
@@ -176,8 +179,11 @@ func (a Append) check() error {
 func (a Append) checkClaims() error {
 	takers := map[string]Stream{}
 	for i, h := range slices.Concat(a.Takes, a.Drops, a.Held) {
-		if h.Stream == "" || h.Scope == "" || strings.Contains(h.Scope, " ") {
-			return fmt.Errorf("claim %q of stream %q: a claim has a stream, and a scope without a space", h.Scope, h.Stream)
+		if h.Scope == "" || strings.Contains(h.Scope, " ") {
+			return fmt.Errorf("claim %q of stream %q: a claim has a scope without a space", h.Scope, h.Stream)
+		}
+		if err := h.Stream.check(); err != nil {
+			return fmt.Errorf("claim %s: %w", h.Scope, err)
 		}
 		if i >= len(a.Takes) {
 			continue

@@ -18,17 +18,29 @@ func TestAppendMisuse(t *testing.T) {
 	tenant := uuid.New()
 	claim := eventstore.Claim{Scope: "name", Key: []byte("x")}
 	for want, spoil := range map[string]func(*eventstore.Append){
-		"no tenant":                       func(a *eventstore.Append) { a.Command.Tenant = uuid.Nil },
-		"no tenant or no id":              func(a *eventstore.Append) { a.Command.ID = uuid.Nil },
-		"no fingerprint":                  func(a *eventstore.Append) { a.Command.Fingerprint = nil },
-		"only an accepted command writes": func(a *eventstore.Append) { a.Verdict = eventstore.Unchanged },
-		"an accepted command writes":      func(a *eventstore.Append) { a.Writes = nil },
-		"has a code":                      func(a *eventstore.Append) { a.Code = "no" },
-		"is not <category>-<id>":          func(a *eventstore.Append) { a.Writes[0].Stream = "note" },
-		"without a version":               func(a *eventstore.Append) { a.Writes[0].Stream = "note-2" },
-		"written twice, or with nothing":  func(a *eventstore.Append) { a.Writes[0].Facts = nil },
-		"is written twice":                func(a *eventstore.Append) { a.Writes = append(a.Writes, a.Writes[0]) },
-		"is not registered":               func(a *eventstore.Append) { a.Writes[0].Facts = []eventstore.Fact{orphan{}} },
+		"no tenant":                               func(a *eventstore.Append) { a.Command.Tenant = uuid.Nil },
+		"no tenant or no id":                      func(a *eventstore.Append) { a.Command.ID = uuid.Nil },
+		"no fingerprint":                          func(a *eventstore.Append) { a.Command.Fingerprint = nil },
+		"only an accepted command writes":         func(a *eventstore.Append) { a.Verdict = eventstore.Unchanged },
+		"an accepted command writes":              func(a *eventstore.Append) { a.Writes = nil },
+		"has a code":                              func(a *eventstore.Append) { a.Code = "no" },
+		`stream "note" is not`:                    func(a *eventstore.Append) { a.At["note"] = 0 },
+		`stream "-1" is not`:                      func(a *eventstore.Append) { a.At["-1"] = 0 },
+		`stream "note-ü" is not`:                  func(a *eventstore.Append) { a.At["note-ü"] = 0 },
+		`stream "note-1 2" is not`:                func(a *eventstore.Append) { a.At["note-1 2"] = 0 },
+		`stream "note-1\n" is not`:                func(a *eventstore.Append) { a.At["note-1\n"] = 0 },
+		"has 201 bytes":                           func(a *eventstore.Append) { a.At[eventstore.Stream("note-"+strings.Repeat("x", 196))] = 0 },
+		"correlation id is not at most 128 bytes": func(a *eventstore.Append) { a.Command.Correlation = strings.Repeat("x", 129) },
+		"128 bytes of printable ASCII":            func(a *eventstore.Append) { a.Command.Correlation = "a\x00b" },
+		"of printable ASCII":                      func(a *eventstore.Append) { a.Command.Correlation = "ü" },
+		"kind, id or via of the actor":            func(a *eventstore.Append) { a.Command.Actor.Kind = "line\nbreak" },
+		"at most 200 bytes":                       func(a *eventstore.Append) { a.Command.Actor.ID = strings.Repeat("x", 201) },
+		"without control characters":              func(a *eventstore.Append) { a.Command.Actor.Via = "no text: \xff" },
+		"claim name: stream":                      func(a *eventstore.Append) { a.Takes = []eventstore.Holding{{Claim: claim}} },
+		"without a version":                       func(a *eventstore.Append) { a.Writes[0].Stream = "note-2" },
+		"written twice, or with nothing":          func(a *eventstore.Append) { a.Writes[0].Facts = nil },
+		"is written twice":                        func(a *eventstore.Append) { a.Writes = append(a.Writes, a.Writes[0]) },
+		"is not registered":                       func(a *eventstore.Append) { a.Writes[0].Facts = []eventstore.Fact{orphan{}} },
 		"bytes, more than": func(a *eventstore.Append) {
 			a.Writes[0].Facts = []eventstore.Fact{noted{Text: strings.Repeat("x", 256<<10)}}
 		},
@@ -55,7 +67,7 @@ func TestAppendMisuse(t *testing.T) {
 	}
 }
 
-// TestBadAppendFailsAlone: Postgres itself takes no text with a zero byte, so the whole batch fails and is sent one by one.
+// TestBadAppendFailsAlone: Postgres itself takes no parameters that are no JSON, so the whole batch fails and is sent one by one.
 func TestBadAppendFailsAlone(t *testing.T) {
 	s := newStore(t, 1)
 	tenant := uuid.New()
@@ -66,7 +78,7 @@ func TestBadAppendFailsAlone(t *testing.T) {
 		all.Go(func() {
 			a := notes(tenant, eventstore.Stream(fmt.Sprintf("note-%d", i)), 0, "x")
 			if i%100 == 50 {
-				a.Command.Correlation = "zero\x00byte"
+				a.Params = []byte("no JSON")
 			}
 			_, err := s.log.Append(t.Context(), a)
 			mu.Lock()

@@ -42,8 +42,8 @@ func NewRegistry(facts ...Fact) (*Registry, error) {
 	r := &Registry{types: make(map[string]*eventType, len(facts))}
 	for _, f := range facts {
 		t := &eventType{name: f.Type(), form: reflect.TypeOf(f), schema: schemaVersion(f), upcast: map[int]Upcaster{}}
-		if category, fact, ok := strings.Cut(t.name, "."); !ok || category == "" || fact == "" {
-			return nil, fmt.Errorf("event type %q is not <category>.<fact>", t.name)
+		if err := checkType(t.name); err != nil {
+			return nil, err
 		}
 		if r.types[t.name] != nil {
 			return nil, fmt.Errorf("event type %s is listed twice", t.name)

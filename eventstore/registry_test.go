@@ -68,6 +68,7 @@ func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
 
 type (
 	noCategory struct{}
+	called     struct{ name string }
 	pointer    struct{}
 	orphan     struct {
 		Name string `json:"name" personal:"subject"`
@@ -92,6 +93,7 @@ type (
 	embedding struct{ detail }
 )
 
+func (c called) Type() string   { return c.name }
 func (noCategory) Type() string { return "happened" }
 func (*pointer) Type() string   { return "a.pointed" }
 func (orphan) Type() string     { return "a.orphaned" }
@@ -119,6 +121,17 @@ func TestRegistryRefuses(t *testing.T) {
 	}
 	if _, err := eventstore.NewRegistry(embedding{}); err != nil {
 		t.Errorf("personal fields of an embedded struct: %v", err)
+	}
+	for typ, want := range map[string]string{
+		"a.b": "", "order2.line_added-again": "", "a." + strings.Repeat("b", 62): "",
+		"a." + strings.Repeat("b", 63): "more than 64 bytes",
+		"A.b":                          "is not", "a.B": "is not", "a.b.c": "is not", ".b": "is not", "a.": "is not", "1.b": "is not", "a._b": "is not", "a b.c": "is not",
+		"a.*": "is not", "a.>": "is not", "a.ü": "is not", "a.b\n": "is not", "": "is not",
+	} {
+		_, err := eventstore.NewRegistry(called{typ})
+		if ok := want == ""; ok != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", typ, err)
+		}
 	}
 	r := testRegistry(t)
 	for _, from := range []int{0, 3} {
