@@ -21,6 +21,7 @@ create table log.checkpoint (
   generation integer not null,
   lane smallint not null,
   position bigint not null default 0,
+  event uuid,
   moved_at timestamptz not null default now(),
   primary key (projection, generation, lane)
 ) with (fillfactor = 20);
@@ -29,6 +30,7 @@ comment on column log.checkpoint.projection is 'The projection.';
 comment on column log.checkpoint.generation is 'Which of its generations.';
 comment on column log.checkpoint.lane is 'The lane.';
 comment on column log.checkpoint.position is 'The last position that is folded.';
+comment on column log.checkpoint.event is 'The event there; when the log has another or none, the database went back and what was folded is stale.';
 comment on column log.checkpoint.moved_at is 'When it last moved.';
 
 create table log.parked (

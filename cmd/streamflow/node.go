@@ -201,6 +201,9 @@ func (n *node) openLog(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if n.nc != nil {
+		n.projector.Follow(n.nc, n.source)
+	}
 	n.reader = projection.NewReader(n.app, n.staff)
 	return n.projector.Install(ctx)
 }

@@ -76,7 +76,7 @@ func TestKilledProjectorFoldsOnce(t *testing.T) {
 					t.Fatalf("the child was not killed at %s: %v\n%s", point, err, out)
 				}
 			}
-			h.run(totals(1, new(bool)))
+			h.run(nil, totals(1, new(bool)))
 			h.want(h.total(a, cursor), "sum-x0", "135/10", "sum-x1", "145/10", "sum-x2", "155/10")
 		})
 	}
@@ -88,7 +88,7 @@ func TestDatabaseStoppedWhileProjecting(t *testing.T) {
 	url := server.New("projecting", func(ctx context.Context, url string) error { _, err := migrations.Up(ctx, url, 0); return err })
 	h := openOn(t, url, 1)
 	a := uuid.New()
-	e, _ := h.run(totals(1, new(bool)))
+	e, _ := h.run(nil, totals(1, new(bool)))
 	sum := 0
 	for i := range 200 {
 		if i == 100 {

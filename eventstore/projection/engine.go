@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/streamflow/streamflow/eventstore"
@@ -16,11 +20,17 @@ import (
 
 const (
 	batchSize = 2000        // more folds no faster and makes readers of the tables wait longer
-	idleLook  = time.Second // how long an append of another node may go unheard
+	idleLook  = time.Second // how long an append of another node may go unheard while the bus is away
+	// failedPause is the wait before a lane is tried again after a failure, or after another projector was faster.
+	failedPause = 100 * time.Millisecond
 )
 
-// errFenced: another projector moved a checkpoint that this one thought was its own.
-var errFenced = errors.New("another projector is at work")
+var (
+	// errFenced: another projector moved a checkpoint that this one thought was its own.
+	errFenced = errors.New("another projector is at work")
+	// errLookAgain: an operator, a switch or a loss may have changed what is live.
+	errLookAgain = errors.New("look again what is live")
+)
 
 // Engine keeps projections up to date.
 type Engine struct {
@@ -28,6 +38,10 @@ type Engine struct {
 	pool        *pgxpool.Pool // engine role
 	projections []Projection
 	logger      *slog.Logger
+	bus         bus
+	rebuilding  atomic.Bool // a stale one, in the background
+	ended       sync.WaitGroup
+	idle        time.Duration // idleLook; a test that wants to see who woke the projector makes it longer
 }
 
 // New checks the projections. pool has connections in the engine role.
@@ -42,8 +56,13 @@ func New(l *eventstore.Log, pool *pgxpool.Pool, logger *slog.Logger, projections
 		}
 		names[p.Name] = true
 	}
-	return &Engine{log: l, pool: pool, projections: projections, logger: logger}, nil
+	return &Engine{log: l, pool: pool, projections: projections, logger: logger, idle: idleLook}, nil
 }
+
+// Follow lets [Engine.Run] take what is new from JetStream, where it is without asking the database; without it, and whenever
+// the bus is away, the log is read. conn should reconnect for ever; source names the installation, as in [relay.Config].
+// Call it before Run.
+func (e *Engine) Follow(conn *nats.Conn, source string) { e.bus = bus{conn, source} }
 
 // Install makes the tables of projections that have none, and builds those anew whose version rose.
 func (e *Engine) Install(ctx context.Context) error {
@@ -67,6 +86,9 @@ func (e *Engine) Install(ctx context.Context) error {
 			e.logger.InfoContext(ctx, "projection has a new version, building it anew", "projection", p.Name, "from", version, "to", p.Version)
 			err = e.Rebuild(ctx, p.Name, func(int64, int64) {})
 		}
+		if errors.Is(err, ErrRebuilding) {
+			err = nil // another node of the new version is at it; until then this one leaves the projection alone
+		}
 		if err != nil {
 			return fmt.Errorf("install projection %s: %w", p.Name, err)
 		}
@@ -80,28 +102,40 @@ func (e *Engine) Run(ctx context.Context) error {
 	for lane := 1; lane <= e.log.Lanes(); lane++ {
 		g.Go(func() error { return e.follow(ctx, lane) })
 	}
-	return g.Wait()
+	err := g.Wait()
+	e.ended.Wait()
+	return err
 }
 
 // follow folds one lane for all live projections: they share a reader and a transaction per batch.
 func (e *Engine) follow(ctx context.Context, lane int) error {
+	f := newFeed(e, lane)
+	defer f.end()
 	for ctx.Err() == nil {
-		live, err := e.live(ctx, lane)
+		l, err := e.live(ctx, lane)
 		for err == nil && ctx.Err() == nil {
-			err = e.step(ctx, lane, live)
+			err = e.step(ctx, f, l)
 		}
-		if ctx.Err() != nil {
-			break
-		}
-		if !errors.Is(err, errFenced) {
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errLookAgain):
+			continue
+		case errors.Is(err, errForeign):
+			e.logger.WarnContext(ctx, "projector goes on without the bus", "lane", lane, "error", err)
+			f.distrust()
+		case !errors.Is(err, errFenced):
 			e.logger.ErrorContext(ctx, "projecting failed, trying again", "lane", lane, "error", err)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
-		}
+		pause(ctx, failedPause)
 	}
 	return nil
+}
+
+// liveLane is what of a lane is folded: what no operator paused, no other version of the program folds, and no loss made stale.
+type liveLane struct {
+	lane, epoch int
+	projections []*liveProjection
 }
 
 // liveProjection is a projection as this lane's loop knows it.
@@ -114,25 +148,30 @@ type liveProjection struct {
 
 type parkedKey struct{ tenant, stream string }
 
-func (e *Engine) live(ctx context.Context, lane int) ([]*liveProjection, error) {
-	var live []*liveProjection
+func (e *Engine) live(ctx context.Context, lane int) (liveLane, error) {
+	l := liveLane{lane: lane}
 	for _, p := range e.projections {
 		lp := &liveProjection{Projection: p}
-		var paused bool
-		err := e.pool.QueryRow(ctx, `select p.generation, p.paused, c.position from log.projection p join log.checkpoint c
-			on c.projection = p.name and c.generation = p.generation where p.name = $1 and c.lane = $2`, p.Name, lane).Scan(&lp.generation, &paused, &lp.position)
-		if err != nil {
-			return nil, fmt.Errorf("read checkpoint of %s: %w", p.Name, err)
-		}
-		if paused {
+		var idle, sound bool
+		err := e.pool.QueryRow(ctx, `select p.generation, p.paused or p.version <> $3, c.position, l.epoch,
+				c.position = 0 or exists (select from log.event e where e.lane = c.lane and e.position = c.position and e.id = c.event)
+			from log.projection p join log.checkpoint c on c.projection = p.name and c.generation = p.generation join log.lane l on l.lane = c.lane
+			where p.name = $1 and c.lane = $2`, p.Name, lane, p.Version).Scan(&lp.generation, &idle, &lp.position, &l.epoch, &sound)
+		switch {
+		case err != nil:
+			return l, fmt.Errorf("read checkpoint of %s: %w", p.Name, err)
+		case idle:
+			continue
+		case !sound:
+			e.rebuildStale(ctx, p, lane, lp.position)
 			continue
 		}
 		if err := lp.loadParked(ctx, e.pool, lane); err != nil {
-			return nil, err
+			return l, err
 		}
-		live = append(live, lp)
+		l.projections = append(l.projections, lp)
 	}
-	return live, nil
+	return l, nil
 }
 
 // querier is a pool or a transaction.
@@ -154,52 +193,46 @@ func (p *liveProjection) loadParked(ctx context.Context, q querier, lane int) er
 }
 
 // step folds one batch for the projections that are furthest behind, up to where the next one is, so that all come together.
-func (e *Engine) step(ctx context.Context, lane int, live []*liveProjection) error {
-	if len(live) == 0 { // all are paused: look again
-		return errFencedAfter(ctx, idleLook)
+func (e *Engine) step(ctx context.Context, f *feed, l liveLane) error {
+	if len(l.projections) == 0 {
+		pause(ctx, min(e.idle, idleLook))
+		return errLookAgain
 	}
-	from, until := live[0].position, int64(1<<62)
-	for _, p := range live {
+	group, until := l.behind()
+	from := group[0].position
+	var events []eventstore.Event
+	var err error
+	if len(group) == len(l.projections) {
+		events, err = f.next(ctx, from, batchSize, l.epoch)
+	} else {
+		events, err = e.log.ReadLane(ctx, l.lane, from, int(min(batchSize, until-from)))
+	}
+	if err != nil {
+		return err
+	}
+	if len(events) == 0 {
+		return errLookAgain
+	}
+	err = e.fold(ctx, l.lane, group, events)
+	if bad, ok := errors.AsType[*foldError](err); ok {
+		return e.foldSingly(ctx, l.lane, bad.projection, events)
+	}
+	return err
+}
+
+// behind are the projections that are furthest behind, and where the next one is.
+func (l liveLane) behind() (group []*liveProjection, until int64) {
+	from := int64(math.MaxInt64)
+	until = from
+	for _, p := range l.projections {
 		from = min(from, p.position)
 	}
-	var group []*liveProjection
-	for _, p := range live {
+	for _, p := range l.projections {
 		if p.position == from {
 			group = append(group, p)
 		} else {
 			until = min(until, p.position)
 		}
 	}
-	events, err := e.log.ReadLane(ctx, lane, from, int(min(batchSize, until-from)))
-	if err != nil {
-		return err
-	}
-	if len(events) == 0 {
-		return e.rest(ctx, lane, from)
-	}
-	err = e.fold(ctx, lane, group, events)
-	if bad, ok := errors.AsType[*foldError](err); ok {
-		return e.foldSingly(ctx, lane, bad.projection, events)
-	}
-	return err
-}
-
-// rest waits for something to fold. It ends in errFenced now and then, because an operator or a switch may have changed what is live.
-func (e *Engine) rest(ctx context.Context, lane int, position int64) error {
-	select {
-	case <-e.log.Committed(lane, position):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(idleLook):
-		return errFenced
-	}
-}
-
-func errFencedAfter(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-	return errFenced
+	return group, until
 }

@@ -23,14 +23,18 @@ func (e *foldError) Error() string {
 }
 func (e *foldError) Unwrap() error { return e.cause }
 
-// fold adds events to every projection of the group and moves their checkpoints, in one transaction.
+// fold adds events to every projection of the group and moves their checkpoints, in one transaction. The checkpoints come
+// first: behind their lock a second projector waits, instead of folding what it must throw away, and a retry.
 func (e *Engine) fold(ctx context.Context, lane int, group []*liveProjection, events []eventstore.Event) error {
-	last := events[len(events)-1].Position
+	last := events[len(events)-1]
 	tx, err := e.pool.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
+	if err := moveCheckpoints(ctx, tx, group, last); err != nil {
+		return err
+	}
 	for _, p := range group {
 		if err := p.foldBatch(ctx, tx, e.log, lane, events); err != nil {
 			if p.poisoned(tx, err) {
@@ -39,25 +43,20 @@ func (e *Engine) fold(ctx context.Context, lane int, group []*liveProjection, ev
 			return err
 		}
 	}
-	if err := moveCheckpoints(ctx, tx, lane, group, last); err != nil {
-		return err
-	}
 	eventstore.Failpoint("checkpoint.commit")
 	if err := tx.Commit(ctx); err != nil {
 		return err
 	}
 	for _, p := range group {
-		p.position = last
+		p.position = last.Position
 	}
 	return nil
 }
 
+// foldBatch adds events to the tables. The checkpoint must be locked.
 func (p *liveProjection) foldBatch(ctx context.Context, tx pgx.Tx, l *eventstore.Log, lane int, events []eventstore.Event) error {
 	if len(p.parked) > 0 {
 		// A retry may have let a stream go since. It holds the checkpoint while it does, so what is read behind that lock is true.
-		if _, err := tx.Exec(ctx, `select from log.checkpoint where projection = $1 and generation = $2 and lane = $3 for update`, p.Name, p.generation, lane); err != nil {
-			return err
-		}
 		if err := p.loadParked(ctx, tx, lane); err != nil {
 			return err
 		}
@@ -88,22 +87,30 @@ func (p *liveProjection) poisoned(tx pgx.Tx, err error) bool {
 	return !tx.Conn().IsClosed() && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
-func moveCheckpoints(ctx context.Context, tx pgx.Tx, lane int, group []*liveProjection, to int64) error {
+// moveCheckpoints moves the group's checkpoints to an event, from where this projector believes they are. The event has to be the
+// log's: what the bus brought may be of before the database went back. As positions have no gap, all before it is then the log's too.
+func moveCheckpoints(ctx context.Context, tx pgx.Tx, group []*liveProjection, to eventstore.Event) error {
 	names := make([]string, len(group))
 	generations := make([]int32, len(group))
 	for i, p := range group {
 		names[i], generations[i] = p.Name, int32(p.generation)
 	}
-	tag, err := tx.Exec(ctx, `update log.checkpoint c set position = $5, moved_at = clock_timestamp()
+	tag, err := tx.Exec(ctx, `update log.checkpoint c set position = $5, event = $6, moved_at = clock_timestamp()
 		from unnest($1::text[], $2::integer[]) w(name, generation) join log.projection p on p.name = w.name and p.generation = w.generation and not p.paused
-		where c.projection = w.name and c.generation = w.generation and c.lane = $3 and c.position = $4`, names, generations, lane, group[0].position, to)
-	if err != nil {
+		where c.projection = w.name and c.generation = w.generation and c.lane = $3 and c.position = $4
+			and exists (select from log.event e where e.lane = $3 and e.position = $5 and e.id = $6)`,
+		names, generations, int16(to.Lane), group[0].position, to.Position, to.ID)
+	if err != nil || int(tag.RowsAffected()) == len(group) {
 		return err
 	}
-	if int(tag.RowsAffected()) != len(group) {
-		return errFenced
+	var known bool
+	if err := tx.QueryRow(ctx, `select exists (select from log.event where lane = $1 and position = $2 and id = $3)`, int16(to.Lane), to.Position, to.ID).Scan(&known); err != nil {
+		return err
 	}
-	return nil
+	if !known {
+		return errForeign
+	}
+	return errFenced
 }
 
 // parkFollowers parks events whose stream is parked already, and returns the others.
@@ -136,8 +143,11 @@ func (p *liveProjection) park(ctx context.Context, tx pgx.Tx, ev eventstore.Even
 // and everything else goes on.
 func (e *Engine) foldSingly(ctx context.Context, lane int, p *liveProjection, events []eventstore.Event) error {
 	trial := &liveProjection{Projection: p.Projection, generation: p.generation, position: p.position, parked: maps.Clone(p.parked)}
-	last := events[len(events)-1].Position
+	last := events[len(events)-1]
 	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		if err := moveCheckpoints(ctx, tx, []*liveProjection{trial}, last); err != nil {
+			return err
+		}
 		for i := range events {
 			err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error {
 				return trial.foldBatch(ctx, nested, e.log, lane, events[i:i+1])
@@ -154,10 +164,10 @@ func (e *Engine) foldSingly(ctx context.Context, lane int, p *liveProjection, ev
 			}
 			trial.parked[keyOf(events[i])] = events[i].Position
 		}
-		return moveCheckpoints(ctx, tx, lane, []*liveProjection{trial}, last)
+		return nil
 	})
 	if err == nil {
-		p.position, p.parked = last, trial.parked
+		p.position, p.parked = last.Position, trial.parked
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func install(ctx context.Context, tx pgx.Tx, p Projection, generation int) error
 		}
 	}
 	_, err = tx.Exec(ctx, `insert into log.checkpoint (projection, generation, lane) select $1, $2, lane from log.lane
-		on conflict (projection, generation, lane) do update set position = 0`, p.Name, generation)
+		on conflict (projection, generation, lane) do update set position = 0, event = null`, p.Name, generation)
 	return err
 }
 

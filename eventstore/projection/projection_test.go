@@ -105,21 +105,20 @@ func (h *house) add(tenant uuid.UUID, stream string, amounts ...int) eventstore.
 	return h.log.CursorOf(out)
 }
 
-func (h *house) run(p ...projection.Projection) (*projection.Engine, context.CancelFunc) {
+// run projects until the test ends or stop is called; prepare, where there is one, sees the engine first.
+func (h *house) run(prepare func(*projection.Engine), p ...projection.Projection) (e *projection.Engine, stop func()) {
 	h.t.Helper()
 	e, err := projection.New(h.log, h.engine, slog.New(slog.DiscardHandler), p...)
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	if prepare != nil {
+		prepare(e)
+	}
 	if err := e.Install(h.t.Context()); err != nil {
 		h.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(h.t.Context())
-	stopped := make(chan struct{})
-	go func() { defer close(stopped); _ = e.Run(ctx) }()
-	stop := func() { cancel(); <-stopped }
-	h.t.Cleanup(stop)
-	return e, stop
+	return e, h.background(e.Run)
 }
 
 // total reads "amount/events" of every stream of a tenant (uuid.Nil: all) once the cursor is passed.
@@ -160,11 +159,11 @@ func TestFoldsBacklogThenLive(t *testing.T) {
 			h := open(t, lanes)
 			a := uuid.New()
 			h.add(a, "x", 1, 2, 3)
-			_, stop := h.run(totals(1, new(bool)))
+			_, stop := h.run(nil, totals(1, new(bool)))
 			h.want(h.total(a, h.add(a, "x", 4)), "sum-x", "10/4")
 			stop()
 			cursor := h.add(a, "y", 5)
-			h.run(totals(1, new(bool)))
+			h.run(nil, totals(1, new(bool)))
 			h.want(h.total(a, cursor), "sum-x", "10/4", "sum-y", "5/1")
 		})
 	}
@@ -173,7 +172,7 @@ func TestFoldsBacklogThenLive(t *testing.T) {
 func TestReadersSeeOneTenant(t *testing.T) {
 	h := open(t, 1)
 	a, b := uuid.New(), uuid.New()
-	h.run(totals(1, new(bool)))
+	h.run(nil, totals(1, new(bool)))
 	h.add(a, "x", 1)
 	cursor := h.add(b, "y", 2)
 	h.want(h.total(a, cursor), "sum-x", "1/1")
@@ -184,8 +183,8 @@ func TestReadersSeeOneTenant(t *testing.T) {
 func TestTwoProjectorsFoldOnce(t *testing.T) {
 	h := open(t, 1)
 	a := uuid.New()
-	h.run(totals(1, new(bool)))
-	h.run(totals(1, new(bool)))
+	h.run(nil, totals(1, new(bool)))
+	h.run(nil, totals(1, new(bool)))
 	var cursor eventstore.Cursor
 	for range 300 {
 		cursor = h.add(a, "x", 1)
@@ -197,7 +196,7 @@ func TestPoisonParksItsStreamInOrder(t *testing.T) {
 	h := open(t, 1)
 	a := uuid.New()
 	superstitious := true
-	e, _ := h.run(totals(1, &superstitious))
+	e, _ := h.run(nil, totals(1, &superstitious))
 	h.add(a, "x", 1)
 	h.add(a, "x", 13)
 	h.add(a, "x", 2)
@@ -220,7 +219,7 @@ func TestPoisonParksItsStreamInOrder(t *testing.T) {
 func TestRebuildEqualsLiveAndSwitchesBack(t *testing.T) {
 	h := open(t, 4)
 	tenants := []uuid.UUID{uuid.New(), uuid.New(), uuid.New(), uuid.New(), uuid.New()}
-	e, _ := h.run(totals(1, new(bool)))
+	e, _ := h.run(nil, totals(1, new(bool)))
 	for i := range 50 {
 		h.add(tenants[i%5], "x", i)
 	}
@@ -248,17 +247,17 @@ func TestRebuildEqualsLiveAndSwitchesBack(t *testing.T) {
 func TestNewVersionIsBuiltAnew(t *testing.T) {
 	h := open(t, 1)
 	a := uuid.New()
-	_, stop := h.run(totals(1, new(bool)))
+	_, stop := h.run(nil, totals(1, new(bool)))
 	h.total(a, h.add(a, "x", 1))
 	stop()
-	h.run(totals(2, new(bool)))
+	h.run(nil, totals(2, new(bool)))
 	h.want(h.total(a, h.add(a, "x", 1)), "sum-x", "2/2")
 }
 
 func TestPausedProjectionStaysWhereItIs(t *testing.T) {
 	h := open(t, 1)
 	a := uuid.New()
-	e, _ := h.run(totals(1, new(bool)))
+	e, _ := h.run(nil, totals(1, new(bool)))
 	h.total(a, h.add(a, "x", 1))
 	if err := e.Pause(h.t.Context(), "totals", true); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package projection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +29,48 @@ func (e *Engine) Rebuild(ctx context.Context, name string, progress func(done, t
 	if err != nil {
 		return err
 	}
+	return e.alone(ctx, name, func() error { return e.rebuild(ctx, p, progress) })
+}
+
+// ErrRebuilding: somebody is rebuilding that projection already.
+var ErrRebuilding = errors.New("is being rebuilt already")
+
+// alone runs what only one node may do to a projection at a time.
+func (e *Engine) alone(ctx context.Context, name string, do func() error) error {
+	conn, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	var first bool
+	if err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtext('streamflow rebuild'), hashtext($1))`, name).Scan(&first); err != nil {
+		return err
+	}
+	if !first {
+		return fmt.Errorf("projection %s %w", name, ErrRebuilding)
+	}
+	defer func() {
+		// Closed instead of unlocked: then the lock is gone whatever state the connection is in.
+		_ = conn.Hijack().Close(context.WithoutCancel(ctx))
+	}()
+	return do()
+}
+
+// rebuildStale builds a projection anew that holds what the log has no longer. Meanwhile it stays as it is.
+func (e *Engine) rebuildStale(ctx context.Context, p Projection, lane int, position int64) {
+	if !e.rebuilding.CompareAndSwap(false, true) {
+		return
+	}
+	e.logger.ErrorContext(ctx, "the database went back behind what a projection holds, it is built anew", "projection", p.Name, "lane", lane, "position", position)
+	e.ended.Go(func() {
+		defer e.rebuilding.Store(false)
+		if err := e.Rebuild(ctx, p.Name, func(int64, int64) {}); err != nil && !errors.Is(err, ErrRebuilding) && ctx.Err() == nil {
+			e.logger.ErrorContext(ctx, "projection is stale", "projection", p.Name, "error", err)
+		}
+	})
+}
+
+func (e *Engine) rebuild(ctx context.Context, p Projection, progress func(done, total int64)) error {
 	generation, err := e.nextGeneration(ctx, p)
 	if err != nil {
 		return err
@@ -49,7 +92,7 @@ func (e *Engine) Rebuild(ctx context.Context, name string, progress func(done, t
 				err = e.build(ctx, lane, lp, page)
 			}
 			if err != nil {
-				return fmt.Errorf("rebuild %s: %w", name, err)
+				return fmt.Errorf("rebuild %s: %w", p.Name, err)
 			}
 			done += int64(len(page))
 			progress(done, total)
@@ -75,20 +118,20 @@ func (e *Engine) nextGeneration(ctx context.Context, p Projection) (generation i
 
 // build folds a page into a generation that nobody reads yet.
 func (e *Engine) build(ctx context.Context, lane int, p *liveProjection, page []eventstore.Event) error {
-	last := page[len(page)-1].Position
+	last := page[len(page)-1]
 	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		if err := p.foldBatch(ctx, tx, e.log, lane, page); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `update log.checkpoint set position = $5, moved_at = clock_timestamp()
-			where projection = $1 and generation = $2 and lane = $3 and position = $4`, p.Name, p.generation, lane, p.position, last)
+		tag, err := tx.Exec(ctx, `update log.checkpoint set position = $5, event = $6, moved_at = clock_timestamp()
+			where projection = $1 and generation = $2 and lane = $3 and position = $4`, p.Name, p.generation, lane, p.position, last.Position, last.ID)
 		if err == nil && tag.RowsAffected() != 1 {
 			err = errFenced
 		}
 		return err
 	})
 	if err == nil {
-		p.position = last
+		p.position = last.Position
 	}
 	return err
 }
@@ -96,8 +139,9 @@ func (e *Engine) build(ctx context.Context, lane int, p *liveProjection, page []
 // switchTo holds the live checkpoints still, folds what is left up to them, and makes the new generation the one that is read.
 func (e *Engine) switchTo(ctx context.Context, p Projection, generation int, green map[int]*liveProjection) error {
 	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select c.lane, c.position from log.checkpoint c join log.projection p on p.name = c.projection and p.generation = c.generation
-			where p.name = $1 order by c.lane for update`, p.Name)
+		rows, err := tx.Query(ctx, `select c.lane, least(c.position, l.head) from log.checkpoint c
+				join log.projection p on p.name = c.projection and p.generation = c.generation join log.lane l on l.lane = c.lane
+			where p.name = $1 order by c.lane for update of c`, p.Name)
 		if err != nil {
 			return err
 		}
@@ -116,11 +160,12 @@ func (e *Engine) switchTo(ctx context.Context, p Projection, generation int, gre
 				if err != nil {
 					return err
 				}
-				lp.position = page[len(page)-1].Position
-			}
-			if _, err := tx.Exec(ctx, `update log.checkpoint set position = $4, moved_at = clock_timestamp() where projection = $1 and generation = $2 and lane = $3`,
-				p.Name, generation, lane, lp.position); err != nil {
-				return err
+				last := page[len(page)-1]
+				if _, err := tx.Exec(ctx, `update log.checkpoint set position = $4, event = $5, moved_at = clock_timestamp()
+					where projection = $1 and generation = $2 and lane = $3`, p.Name, generation, lane, last.Position, last.ID); err != nil {
+					return err
+				}
+				lp.position = last.Position
 			}
 		}
 		eventstore.Failpoint("switch.commit")

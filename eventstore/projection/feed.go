@@ -1,0 +1,143 @@
+package projection
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+// feed hands out a lane's events in order, for all its live projections: from the log until it has come to its end, then from
+// JetStream, where a reader costs the database nothing. On the log's streams sequence and position are one number, so for a
+// message at p and a checkpoint c: p = c+1 is next, p ≤ c is dropped, and beyond is a hole, which the log fills. So it does not
+// matter whether the bus repeats, loses, is away or was made afresh: it is only faster.
+type feed struct {
+	log    *eventstore.Log
+	lane   int
+	bus    bus // without a connection the log alone is read
+	idle   time.Duration
+	logger *slog.Logger
+
+	behind bool // there may be more in the log than was read
+	misled bool // a commit was announced and the log has nothing: this node's idea of the head is of before the log went back
+	wary   bool // the bus brought what is not the log's: let it rest before it is heard again
+	sub    *subscription
+	ended  sync.WaitGroup
+}
+
+// bus is where events are heard of soonest.
+type bus struct {
+	conn   *nats.Conn
+	source string // of this installation's messages
+}
+
+func newFeed(e *Engine, lane int) *feed {
+	return &feed{log: e.log, lane: lane, bus: e.bus, idle: e.idle, logger: e.logger.With("lane", lane), behind: true}
+}
+
+// next returns the events that follow a position, at most limit, as soon as there are any, and none after a while of silence or
+// when the bus cannot be trusted. epoch is the lane's.
+func (f *feed) next(ctx context.Context, after int64, limit, epoch int) ([]eventstore.Event, error) {
+	for {
+		if f.behind {
+			events, err := f.read(ctx, after, limit)
+			if err != nil || len(events) > 0 {
+				return events, err
+			}
+		}
+		f.open(ctx, after, epoch)
+		events, hole, sound := f.sub.take(after, limit)
+		switch {
+		case !sound:
+			f.distrust()
+			return nil, nil
+		case len(events) > 0:
+			f.misled = false
+			return events, nil
+		case hole > 0:
+			events, err := f.log.ReadLane(ctx, f.lane, after, int(min(int64(limit), hole)))
+			if err == nil && len(events) == 0 { // the log has not what the bus says that it had
+				f.distrust()
+			}
+			return events, err
+		}
+		if spoke, err := f.wait(ctx, after); err != nil || !spoke {
+			return nil, err
+		}
+	}
+}
+
+// read takes a page from the log. While it is full, messages of the bus would only be dropped.
+func (f *feed) read(ctx context.Context, after int64, limit int) ([]eventstore.Event, error) {
+	events, err := f.log.ReadLane(ctx, f.lane, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	f.behind = len(events) == limit
+	f.misled = f.misled && len(events) == 0
+	if f.behind {
+		f.close()
+	}
+	return events, nil
+}
+
+// wait returns when there may be something; it did not speak when it was silent for too long. A commit on this node is
+// heard of sooner than its message, and then read from the log.
+func (f *feed) wait(ctx context.Context, after int64) (spoke bool, err error) {
+	var committed <-chan struct{}
+	if !f.misled {
+		committed = f.log.Committed(f.lane, after)
+	}
+	silence := time.NewTimer(f.idle)
+	defer silence.Stop()
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-f.sub.arrived():
+		return true, nil
+	case <-committed:
+		f.behind, f.misled = true, true // until the log shows it
+		return true, nil
+	case <-silence.C:
+		f.behind = true
+		return false, nil
+	}
+}
+
+// distrust forgets what came from the bus, and goes on from the log.
+func (f *feed) distrust() {
+	f.close()
+	f.behind, f.wary = true, true
+}
+
+// open begins to listen behind a position, unless it listens already.
+func (f *feed) open(ctx context.Context, after int64, epoch int) {
+	if f.sub != nil && f.sub.epoch != epoch {
+		f.close()
+	}
+	if f.bus.conn == nil || f.sub != nil {
+		return
+	}
+	s := newSubscription(f, after, epoch)
+	ctx, s.cancel = context.WithCancel(ctx)
+	f.sub, f.wary = s, false
+	f.ended.Go(func() { s.run(ctx) })
+}
+
+// close stops listening; it does not wait for the broker.
+func (f *feed) close() {
+	if f.sub != nil {
+		f.sub.cancel()
+		f.sub = nil
+	}
+}
+
+// end waits until everything that was opened is closed.
+func (f *feed) end() {
+	f.close()
+	f.ended.Wait()
+}
