@@ -24,6 +24,13 @@ func (l *Log) ReadLane(ctx context.Context, lane int, after int64, limit int) ([
 	return l.query(ctx, `select `+eventColumns+` from log.event where lane = $1 and position > $2 order by position limit $3`, int16(lane), after, limit)
 }
 
+// ReadRange returns the events of a lane with positions above after, up to and including until, in order: those of some types, and
+// always the last.
+func (l *Log) ReadRange(ctx context.Context, lane int, after, until int64, types []string) ([]Event, error) {
+	return l.query(ctx, `select `+eventColumns+` from log.event where lane = $1 and position > $2 and position <= $3 and (type = any($4) or position = $3)
+		order by position`, int16(lane), after, until, types)
+}
+
 // ReadStream returns the events of a stream in order; until > 0 leaves out what was recorded after that position of its lane.
 func (l *Log) ReadStream(ctx context.Context, tenant uuid.UUID, stream Stream, until int64) ([]Event, error) {
 	if until > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +48,8 @@ type Engine struct {
 // New checks the projections. pool has connections in the engine role.
 func New(l *eventstore.Log, pool *pgxpool.Pool, logger *slog.Logger, projections ...Projection) (*Engine, error) {
 	names := map[string]bool{}
-	for _, p := range projections {
+	projections = slices.Clone(projections)
+	for i, p := range projections {
 		if err := p.check(l.Registry()); err != nil {
 			return nil, err
 		}
@@ -55,6 +57,10 @@ func New(l *eventstore.Log, pool *pgxpool.Pool, logger *slog.Logger, projections
 			return nil, fmt.Errorf("projection %s is listed twice", p.Name)
 		}
 		names[p.Name] = true
+		projections[i].wants = map[string]bool{}
+		for _, t := range p.Types {
+			projections[i].wants[t] = true
+		}
 	}
 	return &Engine{log: l, pool: pool, projections: projections, logger: logger, idle: idleLook}, nil
 }
@@ -80,7 +86,10 @@ func (e *Engine) Install(ctx context.Context) error {
 				if err != nil || tag.RowsAffected() == 0 {
 					return err
 				}
-				return install(ctx, tx, p, 1)
+				if err := install(ctx, tx, p, 1); err != nil {
+					return err
+				}
+				return index(ctx, tx, p, 1)
 			})
 		case err == nil && version != p.Version:
 			e.logger.InfoContext(ctx, "projection has a new version, building it anew", "projection", p.Name, "from", version, "to", p.Version)
@@ -142,6 +151,7 @@ type liveLane struct {
 type liveProjection struct {
 	Projection
 	generation int
+	building   bool // nobody reads it yet
 	position   int64
 	parked     map[parkedKey]int64 // stream → the position it waits behind
 }
@@ -213,11 +223,7 @@ func (e *Engine) step(ctx context.Context, f *feed, l liveLane) error {
 	if len(events) == 0 {
 		return errLookAgain
 	}
-	err = e.fold(ctx, l.lane, group, events)
-	if bad, ok := errors.AsType[*foldError](err); ok {
-		return e.foldSingly(ctx, l.lane, bad.projection, events)
-	}
-	return err
+	return e.foldOrPark(ctx, group, e.decode(ctx, group, events))
 }
 
 // behind are the projections that are furthest behind, and where the next one is.

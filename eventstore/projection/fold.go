@@ -23,20 +23,25 @@ func (e *foldError) Error() string {
 }
 func (e *foldError) Unwrap() error { return e.cause }
 
-// fold adds events to every projection of the group and moves their checkpoints, in one transaction. The checkpoints come
+// fold adds a page to every projection of the group and moves their checkpoints, in one transaction. The checkpoints come
 // first: behind their lock a second projector waits, instead of folding what it must throw away, and a retry.
-func (e *Engine) fold(ctx context.Context, lane int, group []*liveProjection, events []eventstore.Event) error {
-	last := events[len(events)-1]
+func (e *Engine) fold(ctx context.Context, group []*liveProjection, pg page) error {
+	last := pg.last()
 	tx, err := e.pool.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
+	if group[0].building {                                         // what a crash takes of it is built again
+		if _, err := tx.Exec(ctx, `set local synchronous_commit = off`); err != nil {
+			return err
+		}
+	}
 	if err := moveCheckpoints(ctx, tx, group, last); err != nil {
 		return err
 	}
 	for _, p := range group {
-		if err := p.foldBatch(ctx, tx, e.log, lane, events); err != nil {
+		if err := p.foldPage(ctx, tx, pg); err != nil {
 			if p.poisoned(tx, err) {
 				return &foldError{p, err}
 			}
@@ -53,21 +58,23 @@ func (e *Engine) fold(ctx context.Context, lane int, group []*liveProjection, ev
 	return nil
 }
 
-// foldBatch adds events to the tables. The checkpoint must be locked.
-func (p *liveProjection) foldBatch(ctx context.Context, tx pgx.Tx, l *eventstore.Log, lane int, events []eventstore.Event) error {
+// foldPage adds a page to the tables. The checkpoint must be locked.
+func (p *liveProjection) foldPage(ctx context.Context, tx pgx.Tx, pg page) error {
+	batch, err := p.batch(pg)
+	if err != nil {
+		return err
+	}
 	if len(p.parked) > 0 {
 		// A retry may have let a stream go since. It holds the checkpoint while it does, so what is read behind that lock is true.
-		if err := p.loadParked(ctx, tx, lane); err != nil {
+		if err := p.loadParked(ctx, tx, pg.last().Lane); err != nil {
 			return err
 		}
-		var err error
-		if events, err = p.parkFollowers(ctx, tx, events); err != nil {
+		if batch, err = p.parkFollowers(ctx, tx, batch); err != nil {
 			return err
 		}
 	}
-	batch, err := p.decode(ctx, l, events)
-	if err != nil || len(batch) == 0 {
-		return err
+	if len(batch) == 0 {
+		return nil
 	}
 	if _, err := tx.Exec(ctx, `select set_config('search_path', $1, true)`, schemaName(p.Name, p.generation)); err != nil {
 		return err
@@ -96,10 +103,11 @@ func moveCheckpoints(ctx context.Context, tx pgx.Tx, group []*liveProjection, to
 		names[i], generations[i] = p.Name, int32(p.generation)
 	}
 	tag, err := tx.Exec(ctx, `update log.checkpoint c set position = $5, event = $6, moved_at = clock_timestamp()
-		from unnest($1::text[], $2::integer[]) w(name, generation) join log.projection p on p.name = w.name and p.generation = w.generation and not p.paused
+		from unnest($1::text[], $2::integer[]) w(name, generation)
+			join log.projection p on p.name = w.name and (p.generation = w.generation and not p.paused or $7)
 		where c.projection = w.name and c.generation = w.generation and c.lane = $3 and c.position = $4
 			and exists (select from log.event e where e.lane = $3 and e.position = $5 and e.id = $6)`,
-		names, generations, int16(to.Lane), group[0].position, to.Position, to.ID)
+		names, generations, int16(to.Lane), group[0].position, to.Position, to.ID, group[0].building)
 	if err != nil || int(tag.RowsAffected()) == len(group) {
 		return err
 	}
@@ -114,15 +122,15 @@ func moveCheckpoints(ctx context.Context, tx pgx.Tx, group []*liveProjection, to
 }
 
 // parkFollowers parks events whose stream is parked already, and returns the others.
-func (p *liveProjection) parkFollowers(ctx context.Context, tx pgx.Tx, events []eventstore.Event) ([]eventstore.Event, error) {
-	free := make([]eventstore.Event, 0, len(events))
+func (p *liveProjection) parkFollowers(ctx context.Context, tx pgx.Tx, events []Recorded) ([]Recorded, error) {
+	free := make([]Recorded, 0, len(events))
 	for _, ev := range events {
-		behind, parked := p.parked[keyOf(ev)]
+		behind, parked := p.parked[keyOf(ev.Event)]
 		if !parked {
 			free = append(free, ev)
 			continue
 		}
-		if err := p.park(ctx, tx, ev, fmt.Sprintf("waits behind position %d", behind)); err != nil {
+		if err := p.park(ctx, tx, ev.Event, fmt.Sprintf("waits behind position %d", behind)); err != nil {
 			return nil, err
 		}
 	}
@@ -139,35 +147,62 @@ func (p *liveProjection) park(ctx context.Context, tx pgx.Tx, ev eventstore.Even
 	return err
 }
 
-// foldSingly folds a batch one event at a time for one projection: what cannot be folded is parked, visibly and with its key,
+// foldSingly folds a page one event at a time for one projection: what cannot be folded is parked, visibly and with its key,
 // and everything else goes on.
-func (e *Engine) foldSingly(ctx context.Context, lane int, p *liveProjection, events []eventstore.Event) error {
-	trial := &liveProjection{Projection: p.Projection, generation: p.generation, position: p.position, parked: maps.Clone(p.parked)}
+func (e *Engine) foldSingly(ctx context.Context, p *liveProjection, events []eventstore.Event) error {
+	trial := *p
+	trial.parked = maps.Clone(p.parked)
 	last := events[len(events)-1]
 	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		if err := moveCheckpoints(ctx, tx, []*liveProjection{trial}, last); err != nil {
+		if err := moveCheckpoints(ctx, tx, []*liveProjection{&trial}, last); err != nil {
 			return err
 		}
-		for i := range events {
-			err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error {
-				return trial.foldBatch(ctx, nested, e.log, lane, events[i:i+1])
-			})
-			if err == nil {
-				continue
-			}
-			if !trial.poisoned(tx, err) {
-				return err
-			}
-			e.logger.ErrorContext(ctx, "event parked", "projection", p.Name, "lane", lane, "position", events[i].Position, "stream", events[i].Stream, "error", err)
-			if err := trial.park(ctx, tx, events[i], err.Error()); err != nil {
-				return err
-			}
-			trial.parked[keyOf(events[i])] = events[i].Position
-		}
-		return nil
+		return e.foldEach(ctx, tx, &trial, events)
 	})
 	if err == nil {
 		p.position, p.parked = last.Position, trial.parked
+	}
+	return err
+}
+
+func (e *Engine) foldEach(ctx context.Context, tx pgx.Tx, p *liveProjection, events []eventstore.Event) error {
+	for i, ev := range events {
+		if !p.wants[ev.Type] {
+			continue
+		}
+		err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error {
+			return p.foldPage(ctx, nested, e.decode(ctx, []*liveProjection{p}, events[i:i+1]))
+		})
+		if err == nil {
+			continue
+		}
+		if !p.poisoned(tx, err) {
+			return err
+		}
+		e.logger.ErrorContext(ctx, "event parked", "projection", p.Name, "generation", p.generation, "lane", ev.Lane, "position", ev.Position, "stream", ev.Stream, "error", err)
+		if err := p.park(ctx, tx, ev, err.Error()); err != nil {
+			return err
+		}
+		p.parked[keyOf(ev)] = ev.Position
+	}
+	return nil
+}
+
+// foldOrPark folds a page, event by event where that is the only way to find the one that cannot be folded.
+func (e *Engine) foldOrPark(ctx context.Context, group []*liveProjection, pg page) error {
+	err := e.fold(ctx, group, pg)
+	if bad, ok := errors.AsType[*foldError](err); ok {
+		return e.foldSingly(ctx, bad.projection, pg.events)
+	}
+	return err
+}
+
+// foldOrParkIn is the same inside a transaction that has moved the checkpoint.
+func (e *Engine) foldOrParkIn(ctx context.Context, tx pgx.Tx, p *liveProjection, events []eventstore.Event) error {
+	pg := e.decode(ctx, []*liveProjection{p}, events)
+	err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error { return p.foldPage(ctx, nested, pg) })
+	if err != nil && p.poisoned(tx, err) {
+		return e.foldEach(ctx, tx, p, events)
 	}
 	return err
 }

@@ -4,14 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/streamflow/streamflow/eventstore"
 )
 
-// ErrUnknown: no projection has that name.
-var ErrUnknown = fmt.Errorf("no such projection")
+const (
+	// rebuildPage is how many events a rebuild folds at a time: nobody waits for the tables meanwhile.
+	rebuildPage = 20_000
+	// rebuildLanes is how many lanes are filled at a time; each takes two connections and a few pages of memory.
+	rebuildLanes = 2
+)
+
+var (
+	// ErrUnknown: no projection has that name.
+	ErrUnknown = errors.New("no such projection")
+	// ErrRebuilding: somebody is rebuilding or verifying that projection already.
+	ErrRebuilding = errors.New("is being rebuilt already")
+)
 
 func (e *Engine) find(name string) (Projection, error) {
 	for _, p := range e.projections {
@@ -22,21 +35,42 @@ func (e *Engine) find(name string) (Projection, error) {
 	return Projection{}, fmt.Errorf("%w: %s", ErrUnknown, name)
 }
 
-// Rebuild fills the next generation from the whole log while the present one stays live, then switches to it in one
-// transaction. progress hears how many of how many events are folded.
+// Rebuild fills the next generation from the whole log while the present one stays live, compares the two where both are of
+// one version, and then switches to it in one transaction. If they differ it fails with a [DifferenceError] and nothing has
+// changed. progress hears how many of how many events are folded.
 func (e *Engine) Rebuild(ctx context.Context, name string, progress func(done, total int64)) error {
+	return e.alone(ctx, name, func(p Projection) error { return e.rebuild(ctx, p, false, progress) })
+}
+
+// ForceRebuild is [Engine.Rebuild] that switches also to what differs from the present generation, and logs how.
+func (e *Engine) ForceRebuild(ctx context.Context, name string, progress func(done, total int64)) error {
+	return e.alone(ctx, name, func(p Projection) error { return e.rebuild(ctx, p, true, progress) })
+}
+
+// Verify folds the log anew, up to where a projection stands, and returns how its tables differ from that: nil when they are
+// the same. Parked events are parked there too. What is live goes on meanwhile.
+func (e *Engine) Verify(ctx context.Context, name string, progress func(done, total int64)) (differences []Difference, err error) {
+	err = e.alone(ctx, name, func(p Projection) error {
+		g, err := e.newGeneration(ctx, p, progress)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, e.drop(ctx, p, g.number)) }()
+		differences, err = g.fillAndCompare(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("verify %s: %w", name, err)
+	}
+	return differences, nil
+}
+
+// alone runs what only one node may do to a projection at a time.
+func (e *Engine) alone(ctx context.Context, name string, do func(Projection) error) error {
 	p, err := e.find(name)
 	if err != nil {
 		return err
 	}
-	return e.alone(ctx, name, func() error { return e.rebuild(ctx, p, progress) })
-}
-
-// ErrRebuilding: somebody is rebuilding that projection already.
-var ErrRebuilding = errors.New("is being rebuilt already")
-
-// alone runs what only one node may do to a projection at a time.
-func (e *Engine) alone(ctx context.Context, name string, do func() error) error {
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -50,10 +84,13 @@ func (e *Engine) alone(ctx context.Context, name string, do func() error) error 
 		return fmt.Errorf("projection %s %w", name, ErrRebuilding)
 	}
 	defer func() {
-		// Closed instead of unlocked: then the lock is gone whatever state the connection is in.
-		_ = conn.Hijack().Close(context.WithoutCancel(ctx))
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropLimit)
+		defer cancel()
+		if _, err := conn.Exec(end, `select pg_advisory_unlock(hashtext('streamflow rebuild'), hashtext($1))`, name); err != nil {
+			_ = conn.Conn().Close(end) // the lock goes with it
+		}
 	}()
-	return do()
+	return do(p)
 }
 
 // rebuildStale builds a projection anew that holds what the log has no longer. Meanwhile it stays as it is.
@@ -64,140 +101,153 @@ func (e *Engine) rebuildStale(ctx context.Context, p Projection, lane int, posit
 	e.logger.ErrorContext(ctx, "the database went back behind what a projection holds, it is built anew", "projection", p.Name, "lane", lane, "position", position)
 	e.ended.Go(func() {
 		defer e.rebuilding.Store(false)
-		if err := e.Rebuild(ctx, p.Name, func(int64, int64) {}); err != nil && !errors.Is(err, ErrRebuilding) && ctx.Err() == nil {
+		if err := e.ForceRebuild(ctx, p.Name, func(int64, int64) {}); err != nil && !errors.Is(err, ErrRebuilding) && ctx.Err() == nil {
 			e.logger.ErrorContext(ctx, "projection is stale", "projection", p.Name, "error", err)
 		}
 	})
 }
 
-func (e *Engine) rebuild(ctx context.Context, p Projection, progress func(done, total int64)) error {
-	generation, err := e.nextGeneration(ctx, p)
+func (e *Engine) rebuild(ctx context.Context, p Projection, force bool, progress func(done, total int64)) (err error) {
+	g, err := e.newGeneration(ctx, p, progress)
 	if err != nil {
+		return fmt.Errorf("rebuild %s: %w", p.Name, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("rebuild %s: %w", p.Name, err), e.drop(ctx, p, g.number))
+		}
+	}()
+	differences, err := g.fillAndCompare(ctx)
+	switch {
+	case errors.Is(err, errIncomparable):
+	case err != nil:
+		return err
+	case len(differences) > 0 && !force:
+		return &DifferenceError{Projection: p.Name, Differences: differences}
+	}
+	for _, d := range differences {
+		e.logger.WarnContext(ctx, "switching to a projection that differs", "projection", p.Name, "table", d.Table, "missing", d.Missing, "extra", d.Extra, "first", d.First)
+	}
+	if err := g.fillToHead(ctx); err != nil {
 		return err
 	}
+	if err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return index(ctx, tx, p, g.number) }); err != nil {
+		return err
+	}
+	if err := g.fillToHead(ctx); err != nil { // what came meanwhile: it is not to be done while readers wait
+		return err
+	}
+	return g.switchTo(ctx)
+}
+
+// generation is one that is being filled.
+type generation struct {
+	*Engine
+	Projection
+	number int
+	lanes  map[int]*liveProjection
+
+	mu          sync.Mutex
+	done, total int64
+	progress    func(done, total int64)
+}
+
+func (e *Engine) newGeneration(ctx context.Context, p Projection, progress func(done, total int64)) (*generation, error) {
+	number, err := e.nextGeneration(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{Engine: e, Projection: p, number: number, lanes: map[int]*liveProjection{}, progress: progress}
 	heads, err := e.log.Heads(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var done, total int64
-	for _, m := range heads {
-		total += m.Position
-	}
-	green := map[int]*liveProjection{}
 	for lane, m := range heads {
-		lp := &liveProjection{Projection: p, generation: generation, parked: map[parkedKey]int64{}}
-		green[lane] = lp
-		for page, err := range e.log.Scan(ctx, lane, 0, m.Position) {
-			if err == nil {
-				err = e.build(ctx, lane, lp, page)
-			}
-			if err != nil {
-				return fmt.Errorf("rebuild %s: %w", p.Name, err)
-			}
-			done += int64(len(page))
-			progress(done, total)
-		}
+		g.lanes[lane] = &liveProjection{Projection: p, generation: number, building: true, parked: map[parkedKey]int64{}}
+		g.total += m.Position
 	}
-	return e.switchTo(ctx, p, generation, green)
+	return g, nil
 }
 
-func (e *Engine) nextGeneration(ctx context.Context, p Projection) (generation int, err error) {
-	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `select greatest(generation, coalesce((select max(c.generation) from log.checkpoint c where c.projection = p.name), 0)) + 1
-			from log.projection p where name = $1 for update`, p.Name).Scan(&generation)
+func (g *generation) fillToHead(ctx context.Context) error {
+	heads, err := g.log.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	until := map[int]int64{}
+	for lane, m := range heads {
+		until[lane] = m.Position
+	}
+	return g.fill(ctx, until)
+}
+
+// fill folds every lane up to a position, lanes side by side.
+func (g *generation) fill(ctx context.Context, until map[int]int64) error {
+	lanes, ctx := errgroup.WithContext(ctx)
+	lanes.SetLimit(rebuildLanes)
+	for lane, p := range g.lanes {
+		lanes.Go(func() error { return g.fillLane(ctx, lane, p, until[lane]) })
+	}
+	return lanes.Wait()
+}
+
+// fillLane reads, decodes and folds at the same time, each a page ahead of the next.
+func (g *generation) fillLane(ctx context.Context, lane int, p *liveProjection, until int64) error {
+	read, decoded := make(chan []eventstore.Event), make(chan page)
+	steps, ctx := errgroup.WithContext(ctx)
+	from := p.position
+	steps.Go(func() error {
+		defer close(read)
+		return g.readLane(ctx, lane, from, until, read)
+	})
+	steps.Go(func() error {
+		defer close(decoded)
+		for events := range read {
+			select {
+			case decoded <- g.decode(ctx, []*liveProjection{p}, events):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	steps.Go(func() error {
+		for pg := range decoded {
+			before := p.position
+			if err := g.foldOrPark(ctx, []*liveProjection{p}, pg); err != nil {
+				return err
+			}
+			g.report(p.position - before)
+		}
+		return nil
+	})
+	return steps.Wait()
+}
+
+func (g *generation) readLane(ctx context.Context, lane int, after, until int64, out chan<- []eventstore.Event) error {
+	for limit := batchSize; after < until; {
+		to := min(after+int64(limit), until)
+		events, err := g.log.ReadRange(ctx, lane, after, to, g.Types)
 		if err != nil {
 			return err
 		}
-		return install(ctx, tx, p, generation)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("rebuild %s: %w", p.Name, err)
-	}
-	return generation, nil
-}
-
-// build folds a page into a generation that nobody reads yet.
-func (e *Engine) build(ctx context.Context, lane int, p *liveProjection, page []eventstore.Event) error {
-	last := page[len(page)-1]
-	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		if err := p.foldBatch(ctx, tx, e.log, lane, page); err != nil {
-			return err
+		if len(events) == 0 || events[len(events)-1].Position != to {
+			return fmt.Errorf("lane %d ends before %d", lane, to)
 		}
-		tag, err := tx.Exec(ctx, `update log.checkpoint set position = $5, event = $6, moved_at = clock_timestamp()
-			where projection = $1 and generation = $2 and lane = $3 and position = $4`, p.Name, p.generation, lane, p.position, last.Position, last.ID)
-		if err == nil && tag.RowsAffected() != 1 {
-			err = errFenced
+		select {
+		case out <- events:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		return err
-	})
-	if err == nil {
-		p.position = last.Position
-	}
-	return err
-}
-
-// switchTo holds the live checkpoints still, folds what is left up to them, and makes the new generation the one that is read.
-func (e *Engine) switchTo(ctx context.Context, p Projection, generation int, green map[int]*liveProjection) error {
-	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select c.lane, least(c.position, l.head) from log.checkpoint c
-				join log.projection p on p.name = c.projection and p.generation = c.generation join log.lane l on l.lane = c.lane
-			where p.name = $1 order by c.lane for update of c`, p.Name)
-		if err != nil {
-			return err
-		}
-		blue := map[int]int64{}
-		var lane int
-		var position int64
-		if _, err := pgx.ForEachRow(rows, []any{&lane, &position}, func() error { blue[lane] = position; return nil }); err != nil {
-			return err
-		}
-		for lane, until := range blue {
-			lp := green[lane]
-			for page, err := range e.log.Scan(ctx, lane, lp.position, max(until, lp.position)) {
-				if err == nil {
-					err = lp.foldBatch(ctx, tx, e.log, lane, page)
-				}
-				if err != nil {
-					return err
-				}
-				last := page[len(page)-1]
-				if _, err := tx.Exec(ctx, `update log.checkpoint set position = $4, event = $5, moved_at = clock_timestamp()
-					where projection = $1 and generation = $2 and lane = $3`, p.Name, generation, lane, last.Position, last.ID); err != nil {
-					return err
-				}
-				lp.position = last.Position
-			}
-		}
-		eventstore.Failpoint("switch.commit")
-		_, err = tx.Exec(ctx, `update log.projection set previous = generation, generation = $2, version = $3 where name = $1`, p.Name, generation, p.Version)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("switch %s: %w", p.Name, err)
+		after, limit = to, sized(limit, rebuildPage, events)
 	}
 	return nil
 }
 
-// SwitchBack makes the previous generation the one that is read; it goes on from where it was left.
-func (e *Engine) SwitchBack(ctx context.Context, name string) error {
-	if _, err := e.find(name); err != nil {
-		return err
-	}
-	tag, err := e.pool.Exec(ctx, `update log.projection set generation = previous, previous = generation where name = $1 and previous is not null`, name)
-	if err != nil {
-		return fmt.Errorf("switch %s back: %w", name, err)
-	}
-	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("projection %s has no previous generation", name)
-	}
-	return nil
-}
-
-// Pause stops or resumes a projection on every node.
-func (e *Engine) Pause(ctx context.Context, name string, paused bool) error {
-	if _, err := e.find(name); err != nil {
-		return err
-	}
-	_, err := e.pool.Exec(ctx, `update log.projection set paused = $2 where name = $1`, name, paused)
-	return err
+// report tells of progress: it only ever rises, and not past what there was to do at the beginning.
+func (g *generation) report(folded int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.done += folded
+	g.progress(min(g.done, g.total), g.total)
 }

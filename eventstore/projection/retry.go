@@ -35,7 +35,9 @@ func (e *Engine) Retry(ctx context.Context, name string) error {
 			if stuck[keyOf(ev)] {
 				continue
 			}
-			err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error { return lp.foldBatch(ctx, nested, e.log, ev.Lane, events[i:i+1]) })
+			err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error {
+				return lp.foldPage(ctx, nested, e.decode(ctx, []*liveProjection{lp}, events[i:i+1]))
+			})
 			if err != nil {
 				if !lp.poisoned(tx, err) {
 					return err

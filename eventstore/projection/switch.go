@@ -1,0 +1,98 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+// ErrNoPrevious: there is nothing to switch back to.
+var ErrNoPrevious = errors.New("no previous generation")
+
+// switchTo holds the live checkpoints still, folds what is left up to them, and makes this generation the one that is read.
+func (g *generation) switchTo(ctx context.Context) error {
+	err := pgx.BeginFunc(ctx, g.pool, func(tx pgx.Tx) error {
+		b, err := readBlue(ctx, tx, g.Name, ` for update of c`)
+		if err != nil {
+			return err
+		}
+		if err := g.catchUp(ctx, tx, b.positions); err != nil {
+			return err
+		}
+		if b.version != g.Version {
+			if err := g.logRows(ctx, tx, b); err != nil {
+				return err
+			}
+		}
+		eventstore.Failpoint("switch.commit")
+		_, err = tx.Exec(ctx, `update log.projection set previous = generation, generation = $2, version = $3 where name = $1`, g.Name, g.number, g.Version)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("switch: %w", err)
+	}
+	return nil
+}
+
+// catchUp folds in a transaction what is missing up to positions. It is little: the rest was folded before.
+func (g *generation) catchUp(ctx context.Context, tx pgx.Tx, until map[int]int64) error {
+	for lane, to := range until {
+		p := g.lanes[lane]
+		for events, err := range g.log.Scan(ctx, lane, p.position, to) {
+			if err != nil {
+				return err
+			}
+			last := events[len(events)-1]
+			if err := moveCheckpoints(ctx, tx, []*liveProjection{p}, last); err != nil {
+				return err
+			}
+			if err := g.foldOrParkIn(ctx, tx, p, events); err != nil {
+				return err
+			}
+			p.position = last.Position
+		}
+	}
+	return nil
+}
+
+// logRows says what a new version changes in numbers; what it means is for its author to know.
+func (g *generation) logRows(ctx context.Context, tx pgx.Tx, b blue) error {
+	before, err := rows(ctx, tx, schemaName(g.Name, b.generation))
+	if err != nil {
+		return err
+	}
+	after, err := rows(ctx, tx, schemaName(g.Name, g.number))
+	if err != nil {
+		return err
+	}
+	g.logger.InfoContext(ctx, "projection has a new version", "projection", g.Name, "from", b.version, "to", g.Version, "rows", after, "before", before)
+	return nil
+}
+
+// SwitchBack makes the previous generation the one that is read; it goes on from where it was left.
+func (e *Engine) SwitchBack(ctx context.Context, name string) error {
+	if _, err := e.find(name); err != nil {
+		return err
+	}
+	tag, err := e.pool.Exec(ctx, `update log.projection set generation = previous, previous = generation where name = $1 and previous is not null`, name)
+	if err != nil {
+		return fmt.Errorf("switch %s back: %w", name, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return fmt.Errorf("%w of %s", ErrNoPrevious, name)
+	}
+	return nil
+}
+
+// Pause stops or resumes a projection on every node.
+func (e *Engine) Pause(ctx context.Context, name string, paused bool) error {
+	if _, err := e.find(name); err != nil {
+		return err
+	}
+	_, err := e.pool.Exec(ctx, `update log.projection set paused = $2 where name = $1`, name, paused)
+	return err
+}
