@@ -18,6 +18,7 @@ import (
 
 	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/guard/password"
+	"github.com/streamflow/streamflow/api/guard/rate"
 	"github.com/streamflow/streamflow/api/guard/signature"
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
@@ -39,6 +40,10 @@ type Config struct {
 	Listen string
 	// TrustedProxies may tell where a request came from.
 	TrustedProxies []netip.Prefix
+	// Limits says how often callers may ask. Zero: as often as they like.
+	Limits Limits
+	// NoFederation leaves the signed routes out: they answer 404.
+	NoFederation bool
 	// Stats answers a portal's figures, at a time (zero: now) and on a day ("": that of the time), not before a cursor
 	// (nil: any), and the cursor that they reflect. Tenant is uuid.Nil for all. An error that is a *problem.Problem is
 	// answered as it is. Nil: the route answers 503.
@@ -57,6 +62,11 @@ type server struct {
 func New(c Config) (http.Handler, error) {
 	if c.Commands == nil {
 		return nil, errors.New("api: no commands")
+	}
+	for _, p := range []rate.Policy{c.Limits.Auth, c.Limits.API, c.Limits.Federation} {
+		if !p.Off() && c.Limits.Limiter == nil {
+			return nil, errors.New("api: a limit without a limiter")
+		}
 	}
 	if c.Passwords == nil {
 		c.Passwords = password.New()

@@ -78,6 +78,7 @@ func must(t *testing.T, err error) {
 // call is a request; a key is made for a write that names none.
 type call struct {
 	cookie, key, body string
+	from              string // address and port; httptest's own where it is empty
 	header            map[string]string
 }
 
@@ -97,6 +98,9 @@ func (s *site) do(method, path string, c call) *httptest.ResponseRecorder {
 	}
 	for name, value := range c.header {
 		r.Header.Set(name, value)
+	}
+	if c.from != "" {
+		r.RemoteAddr = c.from
 	}
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)

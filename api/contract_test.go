@@ -131,7 +131,7 @@ func (p *published) check(routes chi.Routes, r *http.Request, body []byte, w *ht
 		return fmt.Errorf("answer %d %s: %w", w.Code, answer, err)
 	}
 	headers, _ := described["headers"].(map[string]any)
-	for _, name := range []string{"ETag", "Location", api.CursorHeader, "Idempotent-Replayed", "Retry-After", "Set-Cookie", "Ratelimit", "Ratelimit-Policy"} {
+	for _, name := range []string{"ETag", "Location", api.CursorHeader, "Idempotent-Replayed", "Retry-After", "Set-Cookie", "RateLimit", "RateLimit-Policy"} {
 		if w.Header().Get(name) != "" && headers[name] == nil && w.Code < 400 {
 			return fmt.Errorf("answer %d has an undescribed header %s", w.Code, name)
 		}

@@ -29,6 +29,9 @@ const (
 
 // federationRoutes lists the routes of partners: all of them are signed.
 func (s *server) federationRoutes() []route {
+	if s.NoFederation {
+		return nil
+	}
 	return []route{
 		{on: "POST /api/federation/escalation", id: "federateEscalation", summary: "Hands an incident over",
 			takes: newEscalation{TenantID: "0198c0de-0000-7000-8000-000000000001", Details: escalation.Details{IncidentID: "INC-1", Severity: "high",
@@ -66,9 +69,12 @@ func (q signedRequest) allows(scope string) bool {
 
 // signed is the frame of every signed route: who it is, and whether the key was given the scope; "" is any key.
 func (s *server) signed(scope string, run func(http.ResponseWriter, signedRequest) error) frame {
-	return frame{scheme: bySignature, scope: scope, codes: signedCodes, serve: func(declared route) endpoint {
+	return frame{scheme: bySignature, limited: true, scope: scope, codes: signedCodes, serve: func(declared route) endpoint {
 		return func(w http.ResponseWriter, r *http.Request) error {
-			key, err := s.verify(r)
+			key, err := s.verify(w, r)
+			if err == nil {
+				err = s.chargeKey(w, r, key)
+			}
 			if err != nil {
 				return err
 			}
@@ -84,8 +90,9 @@ func (s *server) signed(scope string, run func(http.ResponseWriter, signedReques
 	}}
 }
 
-// verify proves who signed. The reason of a refusal is for the operator alone.
-func (s *server) verify(r *http.Request) (commands.SigningKey, error) {
+// verify proves who signed. The reason of a refusal is for the operator alone. It costs the address that it came from, and never
+// the key that it names; who signs right from there is not held up.
+func (s *server) verify(w http.ResponseWriter, r *http.Request) (commands.SigningKey, error) {
 	var key commands.SigningKey
 	body := guard.Body(r.Context())
 	verifier := signature.Verifier{
@@ -108,6 +115,9 @@ func (s *server) verify(r *http.Request) (commands.SigningKey, error) {
 	if refused, ok := errors.AsType[*signature.Failure](err); ok {
 		s.Logger.InfoContext(r.Context(), "signature refused", "reason", refused.Reason, "cause", refused.Cause, "key", refused.KeyID,
 			"from", guard.CallerOf(r.Context()).Address, "correlation", guard.CorrelationID(r.Context()))
+		if err := s.admit(w, r, s.Limits.Auth, addressKey(r)); err != nil {
+			return key, err
+		}
 		return key, refused.Problem(r, len(body) > 0)
 	}
 	return key, err

@@ -70,6 +70,9 @@ func (s *site) signWith(key signature.Key, method, path, nonce string, c call) *
 	for name, value := range c.header {
 		r.Header.Set(name, value)
 	}
+	if c.from != "" {
+		r.RemoteAddr = c.from
+	}
 	must(s.t, signature.Sign(r, key, []byte(c.body), time.Now(), nonce))
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)

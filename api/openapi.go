@@ -111,6 +111,8 @@ func answerHeaders() map[string]*huma.Header {
 		"Location":            {Schema: text, Description: "Address of what was made"},
 		CursorHeader:          {Schema: text, Description: "The position that the answer reflects"},
 		"Idempotent-Replayed": {Schema: text, Description: "true where the command was carried out before"},
+		"RateLimit-Policy":    {Schema: text, Description: `How often one may ask, as "api";q=1200;w=60: quota and window in seconds`},
+		"RateLimit":           {Schema: text, Description: `What is left, as "api";r=1199;t=1: requests, and seconds until the quota is whole or, where none is left, until the next`},
 		"Retry-After":         {Schema: seconds, Description: "Seconds to wait"},
 		"Set-Cookie":          {Schema: text, Description: "The session"},
 		"Accept-Signature":    {Schema: text, Description: "How to sign"},
@@ -250,6 +252,9 @@ func exampleOf(form any) (any, error) {
 
 func successHeaders(declared route, status int, form any) map[string]*huma.Header {
 	var names []string
+	if declared.frame.limited {
+		names = append(names, "RateLimit-Policy", "RateLimit")
+	}
 	if declared.frame.writes || declared.frame.reads {
 		names = append(names, CursorHeader)
 	}
@@ -279,6 +284,9 @@ func headerRefs(names []string) map[string]*huma.Header {
 // refusals lists the problems of a route, by status.
 func (d *description) refusals(operation *huma.Operation, declared route) {
 	codes := slices.Concat(declared.frame.codes, declared.codes)
+	if declared.frame.limited {
+		codes = append(codes, problem.RateLimited)
+	}
 	if declared.method() != http.MethodGet {
 		codes = append(codes, problem.CrossOriginRefused)
 	}
@@ -289,7 +297,7 @@ func (d *description) refusals(operation *huma.Operation, declared route) {
 		}
 	}
 	for status, codes := range byStatus {
-		var names []string
+		names := []string{"RateLimit-Policy", "RateLimit"} // where the route is limited and got as far
 		switch status {
 		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 			names = append(names, "Retry-After")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/streamflow/streamflow/api/guard/rate"
 	"github.com/streamflow/streamflow/api/guard/signature"
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
@@ -69,6 +70,11 @@ func (s *server) createPartner(q request) (answer, error) {
 	var body partner.Details
 	if err := decode(q.Request, &body); err != nil {
 		return answer{}, err
+	}
+	if body.Rate != "" {
+		if _, err := rate.Parse(federationPolicy, body.Rate, rate.Share); err != nil {
+			return answer{}, problem.Invalid(problem.FieldError{Field: "rate", Code: "invalid_rate", Message: "is not like 6000/1m: at most 1000000, in at most 24h"})
+		}
 	}
 	secret := signature.NewSecret()
 	out, err := s.Commands.CreatePartner(q.Context(), q.caller, partner.Create{Details: body}, secret)

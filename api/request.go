@@ -58,18 +58,24 @@ type request struct {
 	caller commands.Caller // of a command only
 }
 
-// permit finds out who asks, and whether they may. Staff names a tenant by the parameter on reads, by the header on writes.
+// letIn is permit, at the price of a token.
+func (s *server) letIn(w http.ResponseWriter, r *http.Request, f frame) (request, error) {
+	q, err := s.permit(r, f.roles)
+	return q, s.charge(w, r, s.Limits.API, q.who, err)
+}
+
+// permit finds out who asks, and whether they may. The answer tells who it was also where they may not. Staff names a tenant by the parameter on reads, by the header on writes.
 func (s *server) permit(r *http.Request, roles []string) (request, error) {
 	who, err := s.authenticate(r, "")
 	if err != nil {
 		return request{}, err
 	}
 	if !slices.Contains(roles, who.Role) {
-		return request{}, problem.New(problem.Forbidden, "")
+		return request{who: who}, problem.New(problem.Forbidden, "")
 	}
 	q := request{Request: r, who: who, tenant: who.Tenant, id: chi.URLParam(r, "id")}
 	if id, err := uuid.Parse(q.id); q.id != "" && (err != nil || id.String() != q.id) {
-		return request{}, commands.ErrNotFound // no record has an id of another form
+		return request{who: who}, commands.ErrNotFound // no record has an id of another form
 	}
 	named := r.URL.Query().Get("tenantId")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -80,7 +86,7 @@ func (s *server) permit(r *http.Request, roles []string) (request, error) {
 	}
 	id, err := uuid.Parse(named)
 	if err != nil || who.Tenant != uuid.Nil && who.Tenant != id {
-		return request{}, problem.New(problem.NotFound, "")
+		return request{who: who}, problem.New(problem.NotFound, "")
 	}
 	q.tenant = id
 	return q, nil
@@ -141,13 +147,13 @@ func (s *server) noLater(at time.Time) error {
 
 // command is the frame of every write: who may, the key, the version, the outcome's answer.
 func (s *server) command(roles []string, run func(request) (answer, error)) frame {
-	return frame{scheme: bySession, roles: roles, writes: true, codes: commandCodes, serve: func(declared route) endpoint {
+	return frame{scheme: bySession, limited: true, roles: roles, writes: true, codes: commandCodes, serve: func(declared route) endpoint {
 		return func(w http.ResponseWriter, r *http.Request) error { return s.runCommand(w, r, declared, run) }
 	}}
 }
 
 func (s *server) runCommand(w http.ResponseWriter, r *http.Request, declared route, run func(request) (answer, error)) error {
-	q, err := s.permit(r, declared.frame.roles)
+	q, err := s.letIn(w, r, declared.frame)
 	if err != nil {
 		return err
 	}
@@ -189,9 +195,9 @@ func (s *server) runCommand(w http.ResponseWriter, r *http.Request, declared rou
 
 // reading is the frame of every read of records.
 func (s *server) reading(roles []string, run func(http.ResponseWriter, request, moment) error) frame {
-	return frame{scheme: bySession, roles: roles, reads: true, codes: readingCodes, serve: func(declared route) endpoint {
+	return frame{scheme: bySession, limited: true, roles: roles, reads: true, codes: readingCodes, serve: func(declared route) endpoint {
 		return func(w http.ResponseWriter, r *http.Request) error {
-			q, err := s.permit(r, roles)
+			q, err := s.letIn(w, r, declared.frame)
 			if err != nil {
 				return err
 			}

@@ -9,7 +9,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 
+	"github.com/streamflow/streamflow/api/guard/rate"
 	"github.com/streamflow/streamflow/api/problem"
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain/user"
 )
 
 // route is one route, declared once: what registers it and what describes it in /openapi.json both read this, so that none
@@ -71,13 +74,14 @@ func choiceParameter(name, meaning string, values ...string) parameter {
 
 // frame is what routes of one kind have in common.
 type frame struct {
-	scheme string   // how a caller shows who it is: bySession, bySignature, or "" for anybody
-	roles  []string // of a session; nil for every role
-	scope  string   // of a signature; "" for every key
-	writes bool     // a command: it takes an Idempotency-Key and If-Match
-	reads  bool     // of records: it takes a cursor to have passed, and answers the one that it reflects
-	codes  []problem.Code
-	serve  func(route) endpoint
+	scheme  string   // how a caller shows who it is: bySession, bySignature, or "" for anybody
+	roles   []string // of a session; nil for every role
+	scope   string   // of a signature; "" for every key
+	limited bool     // by a rate: it is told in every answer
+	writes  bool     // a command: it takes an Idempotency-Key and If-Match
+	reads   bool     // of records: it takes a cursor to have passed, and answers the one that it reflects
+	codes   []problem.Code
+	serve   func(route) endpoint
 }
 
 // The security schemes.
@@ -107,33 +111,46 @@ func (s *server) open(h http.HandlerFunc) frame {
 	}}
 }
 
-// signIn is the frame of what opens and ends sessions.
-func (s *server) signIn(e endpoint) frame {
-	return frame{codes: signInCodes, serve: checked(e)}
-}
-
-// figured is the frame of a portal's figures: anybody who is signed in to it may read them.
-func (s *server) figured(e endpoint) frame {
-	f := s.session(e)
-	f.reads = true
-	return f
-}
-
-// session is the frame of what concerns the caller itself. It finds out who that is.
-func (s *server) session(e endpoint) frame {
-	return frame{scheme: bySession, codes: sessionCodes, serve: checked(e)}
-}
-
-// checked refuses parameters that the route does not have, before anything else is looked at.
-func checked(e endpoint) func(route) endpoint {
-	return func(declared route) endpoint {
+// signIn is the frame of what opens and ends sessions; its limit is per address.
+func (s *server) signIn(p rate.Policy, e endpoint) frame {
+	return frame{limited: true, codes: signInCodes, serve: func(declared route) endpoint {
 		return func(w http.ResponseWriter, r *http.Request) error {
+			if err := s.admit(w, r, p, addressKey(r)); err != nil {
+				return err
+			}
 			if err := parameters(r, declared.query); err != nil {
 				return err
 			}
 			return e(w, r)
 		}
-	}
+	}}
+}
+
+// session is the frame of what anybody may ask who is signed in: to the portal that the address names, where it names one.
+func (s *server) session(run func(http.ResponseWriter, *http.Request, principal) error) frame {
+	return frame{scheme: bySession, limited: true, codes: sessionCodes, serve: func(declared route) endpoint {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			portal := chi.URLParam(r, "portal")
+			if portal != "" && !slices.Contains(user.Portals, portal) {
+				return s.charge(w, r, s.Limits.API, principal{}, commands.ErrNotFound)
+			}
+			who, err := s.authenticate(r, portal)
+			if err := s.charge(w, r, s.Limits.API, who, err); err != nil {
+				return err
+			}
+			if err := parameters(r, declared.query); err != nil {
+				return err
+			}
+			return run(w, r, who)
+		}
+	}}
+}
+
+// figured is the frame of a portal's figures, which reflect a position.
+func (s *server) figured(run func(http.ResponseWriter, *http.Request, principal) error) frame {
+	f := s.session(run)
+	f.reads = true
+	return f
 }
 
 // table lists every route.

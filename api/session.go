@@ -155,8 +155,8 @@ func (s *server) principalOf(r *http.Request, account commands.Record[user.State
 func (s *server) sessionRoutes() []route {
 	return []route{
 		{on: "POST /api/auth/login", id: "login", summary: "Opens a session of a portal", takes: credentials{Email: "ann@acme.example", Password: "correct horse battery"}, gives: replies{200: signedInAs{}},
-			codes: []problem.Code{problem.BadCredentials}, frame: s.signIn(s.login)},
-		{on: "POST /api/auth/logout", id: "logout", summary: "Ends the session that the request carries", gives: replies{204: nil}, frame: s.signIn(s.logout)},
+			codes: []problem.Code{problem.BadCredentials}, frame: s.signIn(s.Limits.Auth, s.login)},
+		{on: "POST /api/auth/logout", id: "logout", summary: "Ends the session that the request carries", gives: replies{204: nil}, frame: s.signIn(s.Limits.API, s.logout)},
 		{on: "GET /api/auth/me", id: "getMe", summary: "Says who is signed in", gives: replies{200: signedInAs{}}, frame: s.session(s.me)},
 	}
 }
@@ -249,11 +249,7 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *server) me(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.authenticate(r, "")
-	if err != nil {
-		return err
-	}
+func (s *server) me(w http.ResponseWriter, r *http.Request, who principal) error {
 	s.write(w, r, http.StatusOK, who.shown())
 	return nil
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,7 +11,6 @@ import (
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain"
-	"github.com/streamflow/streamflow/domain/user"
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/projections"
 )
@@ -34,15 +32,7 @@ type Figures struct {
 }
 
 // stats answers a portal's figures to those who are signed in to it.
-func (s *server) stats(w http.ResponseWriter, r *http.Request) error {
-	portal := chi.URLParam(r, "portal")
-	if !slices.Contains(user.Portals, portal) {
-		return commands.ErrNotFound
-	}
-	who, err := s.authenticate(r, portal)
-	if err != nil {
-		return err
-	}
+func (s *server) stats(w http.ResponseWriter, r *http.Request, who principal) error {
 	if s.Stats == nil {
 		p := problem.New(problem.Unavailable, "")
 		p.RetryAfter = retryAfter
@@ -64,7 +54,7 @@ func (s *server) stats(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	figures, reflected, err := s.Stats(r.Context(), portal, tenant, at, on, after)
+	figures, reflected, err := s.Stats(r.Context(), chi.URLParam(r, "portal"), tenant, at, on, after)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/streamflow/streamflow/api"
+	"github.com/streamflow/streamflow/api/guard"
+	"github.com/streamflow/streamflow/api/guard/rate"
 )
 
 // setting is an environment variable that the program reads.
@@ -21,12 +26,21 @@ var settings = []setting{
 	{"STREAMFLOW_LANES", "ordered ledgers, fixed at the first start (1)"},
 	{"STREAMFLOW_MASTER_KEY", "32 bytes in base64 (embedded default: made once)"},
 	{"STREAMFLOW_POSTGRES_BIN", "folder of the Postgres programs"},
+	{"STREAMFLOW_FEDERATION", "off answers 404 on the routes of partners (on)"},
+	{"STREAMFLOW_RATE_AUTH", "sign-ins and refused signatures, per address; off switches it off, as the others (20/10s)"},
+	{"STREAMFLOW_RATE_API", "requests per user (1200/1m)"},
+	{"STREAMFLOW_RATE_FEDERATION", "signed requests per key (6000/1m)"},
+	{"STREAMFLOW_RATE_ANALYTICS", "analytic reports per user (1000/10m)"},
+	{"STREAMFLOW_TRUSTED_PROXIES", "networks whose X-Forwarded-For and -Proto count (none)"},
 	{"STREAMFLOW_LOG", "debug, info, warn or error (info)"},
 }
 
 type config struct {
 	addr, publicURL, data, databaseURL, natsURL, masterKey, postgresBin string
 	lanes                                                               int
+	noFederation                                                        bool
+	rates                                                               api.Limits // without a limiter
+	proxies                                                             []netip.Prefix
 	logger                                                              *slog.Logger
 }
 
@@ -68,10 +82,44 @@ func readConfig(environ []string, warnings io.Writer) (config, error) {
 			return config{}, usageError{"STREAMFLOW_MASTER_KEY is 32 bytes in base64"}
 		}
 	}
+	if err := c.readAccess(or); err != nil {
+		return config{}, err
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(or("STREAMFLOW_LOG", "info"))); err != nil {
 		return config{}, usageError{"STREAMFLOW_LOG is debug, info, warn or error"}
 	}
 	c.logger = slog.New(slog.NewTextHandler(warnings, &slog.HandlerOptions{Level: level}))
 	return c, nil
+}
+
+// readAccess reads who may ask, and how often.
+func (c *config) readAccess(or func(name, fallback string) string) error {
+	switch or("STREAMFLOW_FEDERATION", "on") {
+	case "on":
+	case "off":
+		c.noFederation = true
+	default:
+		return usageError{"STREAMFLOW_FEDERATION is on or off"}
+	}
+	var err error
+	if c.proxies, err = guard.ParseNetworks(or("STREAMFLOW_TRUSTED_PROXIES", "")); err != nil {
+		return usageError{"STREAMFLOW_TRUSTED_PROXIES: " + err.Error()}
+	}
+	for _, r := range []struct {
+		name, fallback string
+		outage         rate.Outage
+		policy         *rate.Policy
+	}{
+		{"auth", "20/10s", rate.Strict, &c.rates.Auth},
+		{"api", "1200/1m", rate.Share, &c.rates.API},
+		{"federation", "6000/1m", rate.Share, &c.rates.Federation},
+		{"analytics", "1000/10m", rate.Share, &c.rates.Analytics},
+	} {
+		variable := "STREAMFLOW_RATE_" + strings.ToUpper(r.name)
+		if *r.policy, err = rate.Parse(r.name, or(variable, r.fallback), r.outage); err != nil {
+			return usageError{variable + ": " + err.Error()}
+		}
+	}
+	return nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/streamflow/streamflow/api"
 	"github.com/streamflow/streamflow/api/guard"
+	"github.com/streamflow/streamflow/api/guard/rate"
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain"
@@ -30,6 +31,7 @@ import (
 const (
 	drainTime  = 10 * time.Second // for requests that are running when the program is asked to end
 	behindWait = 2 * time.Second  // for a read model to pass the cursor that a read carries
+	sweepEvery = 5 * time.Minute  // addresses alone make some rows, and an unlogged table is cheap
 	lagLimit   = 10_000           // events; a node further behind gets no requests
 )
 
@@ -110,8 +112,23 @@ func (n *node) run(ctx context.Context, c call, listener net.Listener, handler h
 			}
 		})
 	}
+	g.Go(func() error { n.sweepRates(ctx); return nil })
 	fmt.Fprintf(c.err, "streamflow serves %s\n", c.config.publicURL)
 	return g.Wait()
+}
+
+// sweepRates forgets the buckets of callers that have not come back, until the context ends.
+func (n *node) sweepRates(ctx context.Context) {
+	for every := time.NewTicker(sweepEvery); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			if _, err := rate.Sweep(ctx, n.engine); err != nil && ctx.Err() == nil {
+				n.config.logger.WarnContext(ctx, "rate limits were not swept", "error", err)
+			}
+		}
+	}
 }
 
 // handler sends machines to the API and everybody else to the pages.
@@ -120,7 +137,7 @@ func (n *node) handler(use *commands.Commands) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	guarded := chi.Chain(guard.WithCaller(nil), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(n.config.logger))
+	guarded := chi.Chain(guard.WithCaller(n.config.proxies), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(n.config.logger))
 	pages := guarded.Handler(web.New(machines))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); first {
@@ -133,7 +150,10 @@ func (n *node) handler(use *commands.Commands) (http.Handler, error) {
 }
 
 func (n *node) apiConfig(use *commands.Commands) api.Config {
+	limits := n.config.rates
+	limits.Limiter = rate.New(rate.Postgres(n.engine), 1, n.config.logger)
 	return api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Listen: n.config.addr,
+		TrustedProxies: n.config.proxies, Limits: limits, NoFederation: n.config.noFederation,
 		Stats: n.stats, Ready: n.ready}
 }
 
