@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/streamflow/streamflow/eventstore/projection"
+	"github.com/streamflow/streamflow/eventstore/relay"
+	"github.com/streamflow/streamflow/projections"
+)
+
+const (
+	filledEvents = 200_000
+	fillRounds   = 3 // each of some seconds
+	source       = "urn:streamflow:bench"
+	streamBytes  = 2_000_000_000   // more than the events take, less than a small disk has
+	untilLimit   = 3 * time.Minute // what takes longer hangs
+	// The goals, in events/s.
+	relayGoal = 35_000
+	liveGoal  = 30_000
+)
+
+func (s *suite) fillRounds() int {
+	if s.quick {
+		return 1
+	}
+	return fillRounds
+}
+
+// relay publishes a filled log to an empty JetStream store.
+func (s *suite) relay(ctx context.Context) error {
+	h, err := s.filledHouse(ctx, s.events(filledEvents))
+	if err != nil {
+		return err
+	}
+	var all []sample
+	for range s.fillRounds() {
+		if s.bus != nil {
+			s.bus.close()
+			s.bus = nil
+		}
+		one, err := s.fillBus(ctx, h)
+		if err != nil {
+			return err
+		}
+		all = append(all, one)
+	}
+	s.results.add(goal("relay", all, relayGoal, "Postgres to the broker's acknowledgement, NATS in this process"))
+	s.results.add(cost("relay_cpu_us", all))
+	return nil
+}
+
+// fillBus starts a NATS server and runs the relay until the broker has everything. The server stays.
+func (s *suite) fillBus(ctx context.Context, h *house) (one sample, err error) {
+	head, err := h.head(ctx)
+	if err != nil {
+		return one, err
+	}
+	if s.bus, err = newBus(filepath.Join(s.dir, fmt.Sprint("nats", time.Now().UnixNano()))); err != nil {
+		return one, err
+	}
+	r := relay.New(relay.Config{Log: h.log, Conn: s.bus.conn, Lane: 1, Source: source, MaxBytes: streamBytes,
+		Logger: slog.New(slog.DiscardHandler)}) // it says loudly that it makes the stream; what fails, its status tells
+	return until(ctx, h, s.server.PID(), int(head), r.Run, func(context.Context) (bool, error) { return r.Head() >= head, r.Status().Err })
+}
+
+// until runs something until it is so far, and measures that. It has to be at its start when it is called.
+func until(ctx context.Context, h *house, pid, events int, run func(context.Context) error, done func(context.Context) (bool, error)) (sample, error) {
+	one := sample{events: events}
+	ctx, cancel := context.WithTimeout(ctx, untilLimit)
+	defer cancel()
+	m, err := h.meter(ctx, pid)
+	if err != nil {
+		return one, err
+	}
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	began := time.Now()
+	go func() { ended <- run(running) }()
+	err = wait(ctx, func() (bool, error) {
+		select {
+		case err := <-ended:
+			ended <- err
+			return false, fmt.Errorf("it ended before it was done: %w", err)
+		default:
+			return done(ctx)
+		}
+	})
+	one.seconds = time.Since(began).Seconds()
+	if err == nil {
+		err = m.read(ctx, &one)
+	}
+	stop()
+	if stopped := <-ended; err == nil {
+		err = stopped
+	}
+	return one, err
+}
+
+// newProjector makes a projector as `serve` does. Where projectors can follow the bus, this one does.
+func newProjector(ctx context.Context, h *house, b *bus, all ...projection.Projection) (*projection.Engine, error) {
+	e, err := projection.New(h.log, h.pool, quiet, all...)
+	if err != nil {
+		return nil, err
+	}
+	if f, ok := any(e).(interface {
+		Follow(conn *nats.Conn, source string)
+	}); ok && b != nil {
+		f.Follow(b.conn, source)
+	}
+	return e, e.Install(ctx)
+}
+
+// forgetReadModels makes the next projector begin at nothing.
+func (h *house) forgetReadModels(ctx context.Context) error {
+	_, err := h.admin.Exec(ctx, `do $$
+		declare s text;
+		begin
+			for s in select nspname from pg_namespace where nspname like 'rm\_%' loop
+				execute format('drop schema %I cascade', s);
+			end loop;
+			delete from log.parked; delete from log.checkpoint; delete from log.projection;
+		end $$`)
+	return err
+}
+
+// projectLive lets the live projector fold a log that is on the bus whole into the dashboards' read model.
+func (s *suite) projectLive(ctx context.Context) error {
+	h, err := s.filledHouse(ctx, s.events(filledEvents))
+	if err != nil {
+		return err
+	}
+	if s.bus == nil {
+		if _, err := s.fillBus(ctx, h); err != nil {
+			return err
+		}
+	}
+	head, err := h.head(ctx)
+	if err != nil {
+		return err
+	}
+	var all []sample
+	var shares []float64
+	for range s.fillRounds() {
+		if err := h.forgetReadModels(ctx); err != nil {
+			return err
+		}
+		e, err := newProjector(ctx, h, s.bus, projections.All()...)
+		if err != nil {
+			return err
+		}
+		before, err := h.eventsRead(ctx)
+		if err != nil {
+			return err
+		}
+		one, err := until(ctx, h, s.server.PID(), int(head), e.Run, func(ctx context.Context) (bool, error) {
+			var at int64
+			err := h.pool.QueryRow(ctx, `select min(position) from log.checkpoint`).Scan(&at)
+			return at >= head, err
+		})
+		if err != nil {
+			return err
+		}
+		after, err := h.eventsRead(ctx)
+		if err != nil {
+			return err
+		}
+		all, shares = append(all, one), append(shares, (after-before)/float64(head))
+	}
+	s.results.add(goal("project_live", all, liveGoal, "from a filled stream into projections.Figures, from nothing"))
+	s.results.add(cost("project_live_cpu_us", all))
+	s.results.add(result{Name: "project_live_from_postgres", Value: median(shares), Unit: "share", Note: "of the events, read from the log's table and not from JetStream"})
+	return nil
+}
+
+// eventsRead is how many rows of the log's table were fetched so far, by anybody. Sessions report that when they end.
+func (h *house) eventsRead(ctx context.Context) (n float64, err error) {
+	h.pool.Reset()
+	err = wait(ctx, func() (bool, error) {
+		var open int
+		err := h.admin.QueryRow(ctx, `select count(*) from pg_stat_activity where datname = current_database() and application_name = 'streamflow engine'
+			and query like '%from log.event%'`).Scan(&open)
+		return open == 0, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = h.admin.QueryRow(ctx, `select (coalesce(idx_tup_fetch, 0) + coalesce(seq_tup_read, 0))::float8 from pg_stat_all_tables where relid = 'log.event'::regclass`).Scan(&n)
+	return n, err
+}
+
+// goal is a rate against a fixed number of events a second.
+func goal(name string, all []sample, goal float64, note string) result {
+	var rates []float64
+	for _, one := range all {
+		rates = append(rates, one.rate())
+	}
+	return result{Name: name, Value: median(rates), Unit: "events/s", Limit: goal, Ratio: median(rates) / goal, Target: 1,
+		Min: minimum(rates), Max: maximum(rates), Note: fmt.Sprintf("%d events; %s", all[0].events, note)}
+}
+
+func cost(name string, all []sample) result {
+	var costs []float64
+	for _, one := range all {
+		costs = append(costs, one.cpuMicros())
+	}
+	return result{Name: name, Value: median(costs), Unit: "µs/event", Min: minimum(costs), Max: maximum(costs)}
+}
