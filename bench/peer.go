@@ -33,6 +33,7 @@ type line struct {
 
 func (l line) print() error {
 	l.Peer, l.Round = "streamflow", os.Getenv("ROUND")
+	l.Rate, l.Secs, l.P50, l.P99 = round(l.Rate), round(l.Secs), round(l.P50), round(l.P99)
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -105,13 +106,13 @@ func (p peering) latency(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	r := relay.New(relay.Config{Log: h.log, Conn: b.conn, Lane: 1, Source: source, MaxBytes: streamBytes, Logger: quiet})
+	r := relay.New(relay.Config{Log: h.log, Conn: b.conn, Lane: 1, Source: source, MaxBytes: streamBytes, Logger: slog.New(slog.DiscardHandler)})
 	running.Go(func() { _ = r.Run(ctx) }) // what ends it, ends the trips too
 	t := &trips{log: h.log, writer: newSupply().writer(0), due: map[string]chan time.Time{}}
 	if _, err := h.log.Append(ctx, t.writer.append(1)); err != nil { // so that the stream is there
 		return err
 	}
-	if err := wait(ctx, func() (bool, error) { return r.Head() > 0, nil }); err != nil {
+	if err := wait(ctx, func() (bool, error) { return r.Head() > 0, r.Status().Err }); err != nil {
 		return err
 	}
 	if err := t.listen(ctx, b, &running); err != nil {
@@ -183,6 +184,7 @@ func (t *trips) run(ctx context.Context, rate int, d time.Duration) error {
 			time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(rate))))
 		}
 		slots <- struct{}{}
+		t.writer.version = 1 << 30 // each on a stream of its own: they overtake each other
 		a := t.writer.append(1)
 		wg.Go(func() {
 			defer func() { <-slots }()
