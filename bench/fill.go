@@ -56,7 +56,7 @@ func (h *house) fill(ctx context.Context, from, to int64) error {
 	var wg sync.WaitGroup
 	for worker := range fillWorkers {
 		wg.Go(func() {
-			m := mix{random: rand.New(rand.NewPCG(uint64(worker), uint64(from)))}
+			m := mix{random: newRandom(int(from) + worker)}
 			for written.Load() < to && ctx.Err() == nil {
 				// As if the rest of a year came after what is there: a log that is filled further goes on where it ended.
 				day := fillStart.AddDays(int(written.Load() * fillDays / max(to, 1_000_000)))

@@ -99,12 +99,9 @@ func (s *suite) start(ctx context.Context, binary, data string, args ...string) 
 		return nil, err
 	}
 	for time.Since(began) < readyWait && ctx.Err() == nil {
-		if answer, err := p.client.Get(p.url + "/readyz"); err == nil {
-			_ = answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				p.took = time.Since(began)
-				return p, nil
-			}
+		if _, err := p.do(ctx, "GET", "/readyz", "", "", ""); err == nil {
+			p.took = time.Since(began)
+			return p, nil
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

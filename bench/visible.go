@@ -40,7 +40,7 @@ type observed struct {
 // has, that carries the command's StreamFlow-Cursor: the program holds it until the figures include that command. The read's
 // own work, a dozen figures, and its way over HTTP are in it. Load and program share this machine's cores.
 func (s *suite) visible(ctx context.Context, p *program) error {
-	if _, err := p.do(ctx, "POST", "/api/auth/login", demoSignIn); err != nil {
+	if _, err := p.do(ctx, "POST", "/api/auth/login", demoSignIn, "", ""); err != nil {
 		return err
 	}
 	before, err := p.leads(ctx, "")
@@ -141,18 +141,20 @@ func (p *program) createLead(ctx context.Context) (cursor string, err error) {
 
 // leads is how many new leads the dashboard shows, not before the cursor.
 func (p *program) leads(ctx context.Context, cursor string) (int, error) {
-	var header []string
+	var header string
 	if cursor != "" {
-		header = []string{"StreamFlow-Cursor", cursor}
+		header = "StreamFlow-Cursor"
 	}
-	answer, err := p.do(ctx, "GET", "/api/portals/client/stats", "", header...)
+	answer, err := p.do(ctx, "GET", "/api/portals/client/stats", "", header, cursor)
 	if err != nil {
 		return 0, err
 	}
 	var body struct {
 		Stats struct {
-			Leads struct{ Value *int } `json:"leadsNew90d"`
-		}
+			Leads struct {
+				Value *int `json:"value"`
+			} `json:"leadsNew90d"`
+		} `json:"stats"`
 	}
 	if err := json.Unmarshal(answer.body, &body); err != nil {
 		return 0, err
@@ -168,7 +170,7 @@ type answered struct {
 	body   []byte
 }
 
-func (p *program) do(ctx context.Context, method, path, body string, header ...string) (answered, error) {
+func (p *program) do(ctx context.Context, method, path, body, header, value string) (answered, error) {
 	request, err := http.NewRequestWithContext(ctx, method, p.url+path, bytes.NewBufferString(body))
 	if err != nil {
 		return answered{}, err
@@ -176,8 +178,8 @@ func (p *program) do(ctx context.Context, method, path, body string, header ...s
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	for i := 0; i < len(header); i += 2 {
-		request.Header.Set(header[i], header[i+1])
+	if header != "" {
+		request.Header.Set(header, value)
 	}
 	answer, err := p.client.Do(request)
 	if err != nil {
