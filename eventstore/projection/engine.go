@@ -121,9 +121,10 @@ func (e *Engine) follow(ctx context.Context, lane int) error {
 	f := newFeed(e, lane)
 	defer f.end()
 	for ctx.Err() == nil {
+		f.restart()
 		l, err := e.live(ctx, lane)
-		for err == nil && ctx.Err() == nil {
-			err = e.step(ctx, f, l)
+		if err == nil {
+			err = e.keepUp(ctx, f, l)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -145,6 +146,7 @@ func (e *Engine) follow(ctx context.Context, lane int) error {
 type liveLane struct {
 	lane, epoch int
 	projections []*liveProjection
+	read        []int64 // up to where it was read for each of them; what is folded follows
 }
 
 // liveProjection is a projection as this lane's loop knows it.
@@ -179,7 +181,7 @@ func (e *Engine) live(ctx context.Context, lane int) (liveLane, error) {
 		if err := lp.loadParked(ctx, e.pool, lane); err != nil {
 			return l, err
 		}
-		l.projections = append(l.projections, lp)
+		l.projections, l.read = append(l.projections, lp), append(l.read, lp.position)
 	}
 	return l, nil
 }
@@ -202,43 +204,69 @@ func (p *liveProjection) loadParked(ctx context.Context, q querier, lane int) er
 	return err
 }
 
-// step folds one batch for the projections that are furthest behind, up to where the next one is, so that all come together.
-func (e *Engine) step(ctx context.Context, f *feed, l liveLane) error {
+// keepUp folds one page after another, until it has to look again what is live. The next page is read and decoded while one is folded.
+func (e *Engine) keepUp(ctx context.Context, f *feed, l liveLane) error {
 	if len(l.projections) == 0 {
 		pause(ctx, min(e.idle, idleLook))
 		return errLookAgain
 	}
-	group, until := l.behind()
-	from := group[0].position
-	var events []eventstore.Event
-	var err error
-	if len(group) == len(l.projections) {
-		events, err = f.next(ctx, from, batchSize, l.epoch)
-	} else {
-		events, err = e.log.ReadLane(ctx, l.lane, from, int(min(batchSize, until-from)))
+	type work struct {
+		group []*liveProjection
+		page  page
 	}
-	if err != nil {
+	works := make(chan work)
+	steps, ctx := errgroup.WithContext(ctx)
+	steps.Go(func() error {
+		defer close(works)
+		for {
+			group, events, err := e.ahead(ctx, f, &l)
+			if err != nil || len(events) == 0 {
+				return err
+			}
+			select {
+			case works <- work{group, e.decode(ctx, group, events)}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+	steps.Go(func() error {
+		for w := range works {
+			if err := e.foldOrPark(ctx, w.group, w.page); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := steps.Wait(); err != nil {
 		return err
 	}
-	if len(events) == 0 {
-		return errLookAgain
-	}
-	return e.foldOrPark(ctx, group, e.decode(ctx, group, events))
+	return errLookAgain
 }
 
-// behind are the projections that are furthest behind, and where the next one is.
-func (l liveLane) behind() (group []*liveProjection, until int64) {
-	from := int64(math.MaxInt64)
-	until = from
-	for _, p := range l.projections {
-		from = min(from, p.position)
-	}
-	for _, p := range l.projections {
-		if p.position == from {
+// ahead reads the next events for the projections that are furthest behind, up to where the next one is, so that all come together.
+func (e *Engine) ahead(ctx context.Context, f *feed, l *liveLane) (group []*liveProjection, events []eventstore.Event, err error) {
+	from, until := slices.Min(l.read), int64(math.MaxInt64)
+	for i, p := range l.projections {
+		if l.read[i] == from {
 			group = append(group, p)
 		} else {
-			until = min(until, p.position)
+			until = min(until, l.read[i])
 		}
 	}
-	return group, until
+	if len(group) == len(l.projections) {
+		events, err = f.next(ctx, from, l.epoch)
+	} else {
+		events, err = e.log.ReadLane(ctx, l.lane, from, int(min(int64(f.limit), until-from)))
+	}
+	if err != nil || len(events) == 0 {
+		return nil, nil, err
+	}
+	for i := range l.read {
+		if l.read[i] == from {
+			l.read[i] = events[len(events)-1].Position
+		}
+	}
+	f.limit = sized(f.limit, batchSize, events)
+	return group, events, nil
 }

@@ -20,6 +20,7 @@ type feed struct {
 	lane   int
 	bus    bus // without a connection the log alone is read
 	idle   time.Duration
+	limit  int // how many events to hand out at a time
 	logger *slog.Logger
 
 	behind bool // there may be more in the log than was read
@@ -36,21 +37,24 @@ type bus struct {
 }
 
 func newFeed(e *Engine, lane int) *feed {
-	return &feed{log: e.log, lane: lane, bus: e.bus, idle: e.idle, logger: e.logger.With("lane", lane), behind: true}
+	return &feed{log: e.log, lane: lane, bus: e.bus, idle: e.idle, logger: e.logger.With("lane", lane), limit: batchSize}
 }
 
-// next returns the events that follow a position, at most limit, as soon as there are any, and none after a while of silence or
+// restart is needed before what was handed out, and not folded, is asked for again.
+func (f *feed) restart() { f.behind = true }
+
+// next returns the events that follow a position, as soon as there are any, and none after a while of silence or
 // when the bus cannot be trusted. epoch is the lane's.
-func (f *feed) next(ctx context.Context, after int64, limit, epoch int) ([]eventstore.Event, error) {
+func (f *feed) next(ctx context.Context, after int64, epoch int) ([]eventstore.Event, error) {
 	for {
 		if f.behind {
-			events, err := f.read(ctx, after, limit)
+			events, err := f.read(ctx, after)
 			if err != nil || len(events) > 0 {
 				return events, err
 			}
 		}
 		f.open(ctx, after, epoch)
-		events, hole, sound := f.sub.take(after, limit)
+		events, hole, sound := f.sub.take(after, f.limit)
 		switch {
 		case !sound:
 			f.distrust()
@@ -59,7 +63,7 @@ func (f *feed) next(ctx context.Context, after int64, limit, epoch int) ([]event
 			f.misled = false
 			return events, nil
 		case hole > 0:
-			events, err := f.log.ReadLane(ctx, f.lane, after, int(min(int64(limit), hole)))
+			events, err := f.log.ReadLane(ctx, f.lane, after, int(min(int64(f.limit), hole)))
 			if err == nil && len(events) == 0 { // the log has not what the bus says that it had
 				f.distrust()
 			}
@@ -72,12 +76,12 @@ func (f *feed) next(ctx context.Context, after int64, limit, epoch int) ([]event
 }
 
 // read takes a page from the log. While it is full, messages of the bus would only be dropped.
-func (f *feed) read(ctx context.Context, after int64, limit int) ([]eventstore.Event, error) {
-	events, err := f.log.ReadLane(ctx, f.lane, after, limit)
+func (f *feed) read(ctx context.Context, after int64) ([]eventstore.Event, error) {
+	events, err := f.log.ReadLane(ctx, f.lane, after, f.limit)
 	if err != nil {
 		return nil, err
 	}
-	f.behind = len(events) == limit
+	f.behind = len(events) == f.limit
 	f.misled = f.misled && len(events) == 0
 	if f.behind {
 		f.close()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -192,7 +193,10 @@ func (e *Engine) foldEach(ctx context.Context, tx pgx.Tx, p *liveProjection, eve
 func (e *Engine) foldOrPark(ctx context.Context, group []*liveProjection, pg page) error {
 	err := e.fold(ctx, group, pg)
 	if bad, ok := errors.AsType[*foldError](err); ok {
-		return e.foldSingly(ctx, bad.projection, pg.events)
+		if err = e.foldSingly(ctx, bad.projection, pg.events); err == nil && len(group) > 1 {
+			rest := slices.DeleteFunc(slices.Clone(group), func(p *liveProjection) bool { return p == bad.projection })
+			err = e.foldOrPark(ctx, rest, pg)
+		}
 	}
 	return err
 }
