@@ -33,7 +33,7 @@ func verbs() []verb {
 	return []verb{
 		{"serve", "[--demo] [--migrate]", "serves the portals and the API, and keeps the read models up to date", serve},
 		{"migrate", "status|plan|up [--until N]", "brings the database up to this version", migrate},
-		{"projections", "[list|rebuild NAME|pause NAME|resume NAME|retry NAME|switch NAME]", "shows the read models' state and works on them", projectionsVerb},
+		{"projections", "[list [--json]|rebuild NAME [--force]|pause NAME|resume NAME|retry NAME|switch NAME]", "shows the read models' state and works on them", projectionsVerb},
 		{"events", "[--after TIME|CURSOR] [--type T] [--tenant ID] [--follow]", "prints history as NDJSON", events},
 		{"import", "leads|invoices FILE --tenant T [--map COLUMN=field …] [--set field=value …] [--date-layout 1/2/2006] [--dry-run] [--quiet] [--json]", "brings a CSV file (.gz too) in by commands; running it again changes nothing", importFile},
 		{"replay", "--as-of TIME|CURSOR [--on DATE] [--portal P] [--tenant ID] [--json]", "prints every dashboard figure as it stood then", replay},

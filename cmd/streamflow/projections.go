@@ -2,50 +2,146 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
 	"time"
+
+	"github.com/streamflow/streamflow/eventstore/projection"
 )
 
-func projectionsVerb(ctx context.Context, c call) error {
-	args := c.args
-	if len(args) == 0 {
-		args = []string{"list"}
+// progressEvery is how often a rebuild says how far it is: a person follows it, and a log does not fill with it.
+const progressEvery = time.Second
+
+// projectionsCall is what a call of the verb asks for.
+type projectionsCall struct {
+	action, name string
+	json, force  bool
+}
+
+var projectionActions = []string{"list", "rebuild", "pause", "resume", "retry", "switch"}
+
+func readProjectionsCall(args []string) (projectionsCall, error) {
+	p := projectionsCall{action: "list"}
+	flags := flag.NewFlagSet("projections", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.BoolVar(&p.json, "json", false, "")
+	flags.BoolVar(&p.force, "force", false, "")
+	var words []string
+	for rest := args; len(rest) > 0; { // flags may stand behind the name
+		if err := flags.Parse(rest); err != nil {
+			return p, usageError{err.Error()}
+		}
+		if rest = flags.Args(); len(rest) > 0 {
+			words, rest = append(words, rest[0]), rest[1:]
+		}
 	}
-	if args[0] != "list" && len(args) != 2 {
-		return usageError{"name one projection"}
+	if len(words) > 0 {
+		p.action, words = words[0], words[1:]
+	}
+	switch {
+	case !slices.Contains(projectionActions, p.action):
+		return p, usageError{fmt.Sprintf("%q is not one of %s", p.action, strings.Join(projectionActions, ", "))}
+	case p.action == "list" && len(words) > 0:
+		return p, usageError{"list takes no name"}
+	case p.action != "list" && len(words) != 1:
+		return p, usageError{"name one projection"}
+	case p.json && p.action != "list":
+		return p, usageError{"--json goes with list"}
+	case p.force && p.action != "rebuild":
+		return p, usageError{"--force goes with rebuild"}
+	}
+	if len(words) == 1 {
+		p.name = words[0]
+	}
+	return p, nil
+}
+
+func projectionsVerb(ctx context.Context, c call) error {
+	p, err := readProjectionsCall(c.args)
+	if err != nil {
+		return err
 	}
 	n, err := openNode(ctx, c.config, false, false)
 	if err != nil {
 		return err
 	}
 	defer n.close()
-	switch args[0] {
-	case "list":
-		return n.listProjections(ctx, c)
-	case "rebuild":
-		start := time.Now()
-		return n.projector.Rebuild(ctx, args[1], func(done, total int64) {
-			rate := float64(done) / max(time.Since(start).Seconds(), 0.001)
-			fmt.Fprintf(c.err, "%d of %d events, %.0f/s, %.0f s left\n", done, total, rate, float64(total-done)/rate)
-		})
-	case "pause", "resume":
-		return n.projector.Pause(ctx, args[1], args[0] == "pause")
-	case "retry":
-		return n.projector.Retry(ctx, args[1])
-	case "switch":
-		return n.projector.SwitchBack(ctx, args[1])
+	if names := n.projector.Names(); p.name != "" && !slices.Contains(names, p.name) {
+		return usageError{fmt.Sprintf("there is no projection %q, but %s", p.name, strings.Join(names, ", "))}
 	}
-	return usageError{fmt.Sprintf("%q is not one of list, rebuild, pause, resume, retry, switch", args[0])}
+	switch p.action {
+	case "rebuild":
+		return n.rebuildProjection(ctx, c, p)
+	case "pause", "resume":
+		err = n.projector.Pause(ctx, p.name, p.action == "pause")
+	case "retry":
+		err = n.projector.Retry(ctx, p.name)
+	case "switch":
+		err = n.projector.SwitchBack(ctx, p.name)
+	}
+	if err != nil {
+		return err
+	}
+	return n.listProjections(ctx, c, p)
 }
 
-func (n *node) listProjections(ctx context.Context, c call) error {
+// rebuildProjection shows how fast it goes and how long it takes. What is parked on the way is logged as it happens, and said at the end.
+func (n *node) rebuildProjection(ctx context.Context, c call, p projectionsCall) error {
+	begun, said := time.Now(), time.Now()
+	rebuild := n.projector.Rebuild
+	if p.force {
+		rebuild = n.projector.ForceRebuild
+	}
+	err := rebuild(ctx, p.name, func(done, total int64) {
+		if now := time.Now(); now.Sub(said) >= progressEvery || done == total {
+			said = now
+			rate := float64(done) / max(now.Sub(begun).Seconds(), 0.001)
+			fmt.Fprintf(c.err, "%d of %d events, %.0f/s, %.0f s left\n", done, total, rate, float64(total-done)/max(rate, 1))
+		}
+	})
+	if _, differs := errors.AsType[*projection.DifferenceError](err); differs {
+		return fmt.Errorf("%w: --force switches to what was built", err)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.err, "%s is rebuilt and switched to, in %s\n", p.name, time.Since(begun).Round(time.Millisecond))
+	return n.listProjections(ctx, c, p)
+}
+
+// listProjections prints a row for each projection and lane, and why the first of its parked events are.
+func (n *node) listProjections(ctx context.Context, c call, p projectionsCall) error {
 	states, err := n.projector.States(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, "projection\tlane\tgeneration\tposition\tlag\tparked\tpaused")
+	if p.name != "" {
+		states = slices.DeleteFunc(states, func(s projection.State) bool { return s.Name != p.name })
+	}
+	if p.json {
+		if states == nil {
+			states = []projection.State{}
+		}
+		return json.NewEncoder(c.out).Encode(states)
+	}
+	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "projection\tlane\tgeneration\tposition\tlag\tseconds\tparked\tpaused")
 	for _, s := range states {
-		fmt.Fprintf(c.out, "%s\t%d\t%d\t%d\t%d\t%d\t%t\n", s.Name, s.Lane, s.Generation, s.Position, s.Head-s.Position, s.Parked, s.Paused)
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%.1f\t%d\t%t\n", s.Name, s.Lane, s.Generation, s.Position, s.Lag(), s.LagSeconds, s.Parked, s.Paused)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, s := range states {
+		for _, reason := range s.Reasons {
+			fmt.Fprintf(c.out, "parked in %s, lane %d, position %s\n", s.Name, s.Lane, reason)
+		}
 	}
 	return nil
 }

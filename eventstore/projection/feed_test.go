@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,7 +24,8 @@ func (noted) Type() string { return "note.taken" }
 // Whatever a bus makes of the log's events, lost, twice, late, in any order, a feed hands out every event once and in order. What
 // it hands out of the bus is marked by the test, to see that the bus is not just ignored.
 func TestFeedMakesOrderOfAnything(t *testing.T) {
-	ctx := t.Context()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for a feed that waits where it should not
+	defer cancel()
 	url := pgtest.New(t, "migrated", func(ctx context.Context, url string) error { _, err := migrations.Up(ctx, url, 0); return err })
 	pool, err := migrations.Role(ctx, url, "engine", nil)
 	if err != nil {
@@ -37,28 +39,30 @@ func TestFeedMakesOrderOfAnything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, err := eventstore.Open(ctx, eventstore.Config{Pool: pool, Registry: registry, MasterKey: eventstore.NewMasterKey()})
-	if err != nil {
-		t.Fatal(err)
+	var logs [2]*eventstore.Log // one that writes, and one that hears of nothing but from the bus
+	for i := range logs {
+		if logs[i], err = eventstore.Open(ctx, eventstore.Config{Pool: pool, Registry: registry, MasterKey: eventstore.NewMasterKey()}); err != nil {
+			t.Fatal(err)
+		}
+		defer logs[i].Close()
 	}
-	defer log.Close()
 	const head = 60
 	stream := eventstore.Stream("note-" + uuid.NewString())
 	facts := make([]eventstore.Fact, head)
 	for i := range facts {
 		facts[i] = noted{}
 	}
-	if _, err := log.Append(ctx, eventstore.Append{
+	if _, err := logs[0].Append(ctx, eventstore.Append{
 		Command: eventstore.Command{Tenant: uuid.New(), ID: uuid.New(), Fingerprint: []byte("f"), Correlation: "c"},
 		At:      map[eventstore.Stream]int{stream: 0}, Writes: []eventstore.Write{{Stream: stream, Facts: facts}},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	written, err := log.ReadLane(ctx, 1, 0, head)
+	written, err := logs[0].ReadLane(ctx, 1, 0, head)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Engine{log: log, pool: pool, logger: slog.New(slog.DiscardHandler), idle: Never}
+	e := &Engine{log: logs[1], pool: pool, logger: slog.New(slog.DiscardHandler), idle: Never}
 	for name, spoil := range map[string]func([]eventstore.Event) []eventstore.Event{
 		"as it should be": func(e []eventstore.Event) []eventstore.Event { return e },
 		"some lost": func(e []eventstore.Event) []eventstore.Event {

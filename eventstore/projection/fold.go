@@ -122,6 +122,9 @@ func moveCheckpoints(ctx context.Context, tx pgx.Tx, group []*liveProjection, to
 	return errFenced
 }
 
+// waitsBehind begins the error of an event that is only parked because one before it is.
+const waitsBehind = "waits behind position "
+
 // parkFollowers parks events whose stream is parked already, and returns the others.
 func (p *liveProjection) parkFollowers(ctx context.Context, tx pgx.Tx, events []Recorded) ([]Recorded, error) {
 	free := make([]Recorded, 0, len(events))
@@ -131,7 +134,7 @@ func (p *liveProjection) parkFollowers(ctx context.Context, tx pgx.Tx, events []
 			free = append(free, ev)
 			continue
 		}
-		if err := p.park(ctx, tx, ev.Event, fmt.Sprintf("waits behind position %d", behind)); err != nil {
+		if err := p.park(ctx, tx, ev.Event, fmt.Sprintf("%s%d", waitsBehind, behind)); err != nil {
 			return nil, err
 		}
 	}
