@@ -64,21 +64,26 @@ func newSubscription(f *feed, after int64, epoch int) *subscription {
 	return s
 }
 
-// run listens again and again until ctx ends or the stream holds what is not the log's. Of a row of failures only the first is worth a word.
+// run listens again and again until ctx ends or the stream holds what is not the log's. Of a row of failures the second is worth a
+// word: the first one is every start before the lane's relay.
 func (s *subscription) run(ctx context.Context) {
 	if s.wary {
 		pause(ctx, waryPause)
 	}
-	for complained := s.wary; ctx.Err() == nil; {
+	for failures := 0; ctx.Err() == nil; {
 		heard, err := s.receive(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if heard || !complained {
-			s.logger.WarnContext(ctx, "projector goes on without the bus", "error", err)
-			complained = true
+		if heard {
+			failures = 0
 		}
-		if errors.Is(err, errForeign) {
+		failures++
+		foreign := errors.Is(err, errForeign)
+		if !s.wary && (failures == 2 || foreign) {
+			s.logger.WarnContext(ctx, "projector goes on without the bus", "error", err)
+		}
+		if foreign {
 			s.spoil()
 			return
 		}
