@@ -144,19 +144,27 @@ comment on column log.subject_key.destroyed_at is 'Recorded time of the erasure,
 
 create table log.seal (
   lane smallint not null,
-  size bigint not null check (size >= 1),
+  epoch integer not null,
+  size bigint not null check (size > previous),
+  previous bigint not null check (previous >= 0),
   root bytea not null,
   note text not null,
   hashes bytea[] not null,
+  leaves bytea not null check (octet_length(leaves) = 32 * (size - previous)),
   sealed_at timestamptz not null,
-  primary key (lane, size)
+  constraint seal_pkey primary key (lane, size),
+  constraint seal_previous unique (lane, previous)
 );
-comment on table log.seal is 'Signed RFC 6962 tree heads over the positions of a lane.';
+comment on index log.seal_previous is 'A seal is extended once, so two sealers that race cannot fork the chain.';
+comment on table log.seal is 'Signed RFC 6962 tree heads over the positions of a lane; each extends the one before it.';
 comment on column log.seal.lane is 'The lane.';
+comment on column log.seal.epoch is 'Epoch of the lane when it was sealed; part of the note''s origin.';
 comment on column log.seal.size is 'How many positions, from 1, the head covers.';
+comment on column log.seal.previous is 'Size of the seal that it extends; 0 for the first.';
 comment on column log.seal.root is 'Merkle root over their leaf hashes.';
 comment on column log.seal.note is 'The head as a signed checkpoint note.';
 comment on column log.seal.hashes is 'Compact range of the tree, from which the next seal goes on.';
+comment on column log.seal.leaves is 'Leaf hashes of the positions that it adds, 32 bytes each: they tell which event was changed, and proofs are made of them.';
 comment on column log.seal.sealed_at is 'When it was signed.';
 
 create table log.lease (
