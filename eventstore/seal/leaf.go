@@ -51,10 +51,11 @@ func AppendLeaf(b []byte, e eventstore.Event) []byte {
 // Hash is of a leaf, a node or a root.
 type Hash = [sha256.Size]byte
 
-// leafHasher hashes events one after another, in one buffer. It is not safe for concurrent use.
-type leafHasher struct{ buffer []byte }
+// Hasher hashes events one after another, in one buffer. It is not safe for concurrent use.
+type Hasher struct{ buffer []byte }
 
-func (h *leafHasher) hash(e eventstore.Event) Hash {
+// Hash is the leaf hash of an event.
+func (h *Hasher) Hash(e eventstore.Event) Hash {
 	h.buffer = AppendLeaf(append(h.buffer[:0], 0), e) // RFC 6962, 2.1: a leaf is told from a node by the byte before it
 	return sha256.Sum256(h.buffer)
 }

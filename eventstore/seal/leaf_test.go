@@ -40,9 +40,9 @@ func TestLeafGolden(t *testing.T) {
 		if got := hex.EncodeToString(leaf); i >= len(want) || got != want[i] {
 			t.Errorf("line %d of testdata/leaf.hex should be\n%s", i+1, got)
 		}
-		var h leafHasher
-		h.hash(fullEvent()) // leaves its buffer behind
-		if hash := h.hash(e); !bytes.Equal(hash[:], rfc6962.DefaultHasher.HashLeaf(leaf)) {
+		var h Hasher
+		h.Hash(fullEvent()) // leaves its buffer behind
+		if hash := h.Hash(e); !bytes.Equal(hash[:], rfc6962.DefaultHasher.HashLeaf(leaf)) {
 			t.Errorf("leaf hash %x is not RFC 6962's", hash)
 		}
 	}

@@ -161,7 +161,7 @@ func (l *testLog) newest() Seal {
 func (l *testLog) chain() []Seal {
 	l.t.Helper()
 	events := l.events()
-	var hasher leafHasher
+	var hasher Hasher
 	var seals []Seal
 	last := Seal{}
 	for s, err := range l.store.Covering(l.t.Context(), 1, int64(len(events))) {
@@ -175,7 +175,7 @@ func (l *testLog) chain() []Seal {
 			l.t.Fatal(err)
 		}
 		for position := s.Previous + 1; position <= s.Size; position++ {
-			if hash := hasher.hash(events[position-1]); !slices.Equal(hash[:], s.Leaf(position)) {
+			if hash := hasher.Hash(events[position-1]); !slices.Equal(hash[:], s.Leaf(position)) {
 				l.t.Fatalf("seal %d has another leaf for event %d", s.Size, position)
 			}
 		}

@@ -199,7 +199,7 @@ func (s *Sealer) extend(ctx context.Context, last Seal, epoch int) (Seal, error)
 // unsealed reads the leaf hashes of the next events. It reads the last sealed event again with them: only while that is
 // as it was sealed may the tree go on from it.
 func (s *Sealer) unsealed(ctx context.Context, last Seal) ([]byte, error) {
-	var hasher leafHasher
+	var hasher Hasher
 	var leaves []byte
 	at := max(last.Size-1, 0)
 	for {
@@ -210,7 +210,7 @@ func (s *Sealer) unsealed(ctx context.Context, last Seal) ([]byte, error) {
 		}
 		for _, e := range page {
 			at++
-			hash := hasher.hash(e)
+			hash := hasher.Hash(e)
 			switch {
 			case e.Position != at:
 				return nil, fmt.Errorf("%w: there is no event %d/%d, but %d", ErrBroken, s.Lane, at, e.Position)
