@@ -134,11 +134,7 @@ func rowCaller(tenant [16]byte, kind, key, step, told string) commands.Caller {
 
 // showProgress tells how far it is, once a second and on a terminal only. The function it returns ends that.
 func (j *importJob) showProgress(out io.Writer) func() {
-	file, ok := out.(*os.File)
-	if !ok || j.options.quiet {
-		return func() {}
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if j.options.quiet || !isTerminal(out) {
 		return func() {}
 	}
 	stop, ended := make(chan struct{}), make(chan struct{})

@@ -35,6 +35,7 @@ func verbs() []verb {
 		{"migrate", "status|plan|up [--until N]", "brings the database up to this version", migrate},
 		{"projections", "[list [--json]|rebuild NAME [--force]|pause NAME|resume NAME|retry NAME|switch NAME]", "shows the read models' state and works on them", projectionsVerb},
 		{"events", "[--after TIME|CURSOR] [--type T] [--tenant ID] [--follow]", "prints history as NDJSON", events},
+		{"verify", "[--lane N] [--json] [--quiet]", "checks the invariants on the data that is there; exit 1 names the first position of everything that is wrong", verifyVerb},
 		{"import", "leads|invoices FILE --tenant T [--map COLUMN=field …] [--set field=value …] [--date-layout 1/2/2006] [--dry-run] [--quiet] [--json]", "brings a CSV file (.gz too) in by commands; running it again changes nothing", importFile},
 		{"replay", "--as-of TIME|CURSOR [--on DATE] [--portal P] [--tenant ID] [--json]", "prints every dashboard figure as it stood then", replay},
 		{"openapi", "", "prints the contract of the routes (OpenAPI 3.1)", openapi},

@@ -17,6 +17,7 @@ import (
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/projection"
+	"github.com/streamflow/streamflow/eventstore/seal"
 	"github.com/streamflow/streamflow/internal/natsserver"
 	"github.com/streamflow/streamflow/internal/pgserver"
 	"github.com/streamflow/streamflow/migrations"
@@ -31,9 +32,11 @@ type node struct {
 	nc       *nats.Conn         // nil for a verb that needs no bus
 	url      string             // of the database
 	source   string             // names the installation on the bus
+	told     bool               // in the connection file, how to reach what this process runs
 
 	engine, app, staff *pgxpool.Pool
 	log                *eventstore.Log
+	seals              *seal.Store
 	projector          *projection.Engine
 	reader             *projection.Reader
 }
@@ -46,6 +49,14 @@ type connection struct {
 }
 
 func (c config) connectionFile() string { return filepath.Join(c.data, "connection.json") }
+
+// running is what a node on the data folder said of itself, if there is one; one that was killed says it still.
+func (c config) running() (found connection) {
+	if raw, err := os.ReadFile(c.connectionFile()); err != nil || json.Unmarshal(raw, &found) != nil {
+		return connection{}
+	}
+	return found
+}
 
 // openNode joins what runs already, or starts what is embedded. withBus also does so for NATS. migrateUp applies pending
 // migrations on an external database; an embedded one is always brought up. Close it when done.
@@ -63,10 +74,8 @@ func openNode(ctx context.Context, c config, withBus, migrateUp bool) (n *node, 
 		if err := n.openBus(); err != nil {
 			return n, err
 		}
-		if n.postgres != nil {
-			if err := n.writeConnection(); err != nil {
-				return n, err
-			}
+		if err := n.writeConnection(); err != nil {
+			return n, err
 		}
 	}
 	if err := n.bringUp(ctx, c.databaseURL == "" || migrateUp); err != nil {
@@ -80,14 +89,11 @@ func (n *node) openDatabase(ctx context.Context, join bool) error {
 	if n.url != "" {
 		return nil
 	}
-	if join {
-		var found connection
-		if raw, err := os.ReadFile(n.config.connectionFile()); err == nil && json.Unmarshal(raw, &found) == nil {
-			if conn, err := pgx.Connect(ctx, found.DatabaseURL); err == nil {
-				_ = conn.Close(ctx)
-				n.url = found.DatabaseURL
-				return nil
-			}
+	if found := n.config.running(); join && found.DatabaseURL != "" {
+		if conn, err := pgx.Connect(ctx, found.DatabaseURL); err == nil {
+			_ = conn.Close(ctx)
+			n.url = found.DatabaseURL
+			return nil
 		}
 	}
 	dir := filepath.Join(n.config.data, "postgres")
@@ -129,8 +135,25 @@ func (n *node) openBus() (err error) {
 	return err
 }
 
+// joinBus connects to the bus of a node that runs, or starts the embedded one for as long as this verb runs.
+func (n *node) joinBus() (err error) {
+	if found := n.config.running(); n.config.natsURL == "" && found.NATSURL != "" {
+		if n.nc, err = nats.Connect(found.NATSURL, nats.Token(found.NATSToken), nats.Name("streamflow")); err == nil {
+			return nil
+		}
+	}
+	return n.openBus()
+}
+
+// writeConnection tells other verbs of the servers that this node runs.
 func (n *node) writeConnection() error {
-	c := connection{DatabaseURL: n.url}
+	if n.postgres == nil && n.bus == nil {
+		return nil
+	}
+	var c connection
+	if n.postgres != nil {
+		c.DatabaseURL = n.url
+	}
 	if n.bus != nil {
 		token, err := secretFile(filepath.Join(n.config.data, "nats.token"))
 		if err != nil {
@@ -145,6 +168,7 @@ func (n *node) writeConnection() error {
 	if err := encoder.Encode(c); err != nil {
 		return err
 	}
+	n.told = true
 	return os.WriteFile(n.config.connectionFile(), text.Bytes(), 0o600)
 }
 
@@ -197,6 +221,11 @@ func (n *node) openLog(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	sealing, err := seal.NewKey(key, n.source)
+	if err != nil {
+		return err
+	}
+	n.seals = seal.NewStore(n.engine, sealing)
 	n.projector, err = projection.New(n.log, n.engine, n.config.logger, projections.All()...)
 	if err != nil {
 		return err
@@ -257,11 +286,13 @@ func (n *node) close() {
 	if n.nc != nil {
 		n.nc.Close()
 	}
+	if n.told {
+		_ = os.Remove(n.config.connectionFile()) // what it names is going away
+	}
 	if n.bus != nil {
 		n.bus.Stop()
 	}
 	if n.postgres != nil {
-		_ = os.Remove(n.config.connectionFile()) // what it names is going away
 		if err := n.postgres.Stop(); err != nil {
 			n.config.logger.Error("postgres did not stop cleanly", "error", err)
 		}

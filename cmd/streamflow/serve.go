@@ -24,6 +24,7 @@ import (
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/eventstore/relay"
+	"github.com/streamflow/streamflow/eventstore/seal"
 	"github.com/streamflow/streamflow/projections"
 	"github.com/streamflow/streamflow/web"
 )
@@ -101,6 +102,8 @@ func (n *node) run(ctx context.Context, c call, listener net.Listener, handler h
 	for lane := 1; lane <= n.log.Lanes(); lane++ {
 		r := relay.New(relay.Config{Log: n.log, Conn: n.nc, Lane: lane, Source: n.source, Logger: n.config.logger.With("relay", lane)})
 		g.Go(func() error { return r.Run(ctx) })
+		sealer := seal.New(seal.Config{Log: n.log, Store: n.seals, Conn: n.nc, Lane: lane, Logger: n.config.logger.With("sealer", lane)})
+		g.Go(func() error { return sealer.Run(ctx) })
 	}
 	if n.postgres != nil {
 		g.Go(func() error {
