@@ -36,7 +36,7 @@ func verifyVerb(ctx context.Context, c call) error {
 	}
 	bar := newProgressBar(c.err, *quiet)
 	report, err := verify.Run(ctx, verify.Config{
-		Log: n.log, Pool: n.engine, Seals: n.seals, Conn: n.nc, Source: n.source, Lane: *lane, Progress: bar.show,
+		Log: n.log, Pool: n.engine, Seals: n.seals, Conn: n.nc, Source: n.source, Lane: *lane, Projector: n.projector, Progress: bar.show,
 	})
 	bar.end()
 	if err != nil {
@@ -62,6 +62,9 @@ func printReport(out io.Writer, r verify.Report) (err error) {
 	for _, l := range r.Lanes {
 		say("lane %d\t%d events\t%d sealed by %d seals\tbus has %d of %d..%d", l.Lane, l.Head, l.Sealed, l.Seals, l.Bus.Messages, l.Bus.First, l.Bus.Last)
 		say("lane %d\tkey of its seals\t%s", l.Lane, l.VerifierKey)
+	}
+	for _, name := range r.Projections {
+		say("projection %s\tcompared with the log", name)
 	}
 	for _, f := range r.Faults {
 		say("WRONG\t%s", f)

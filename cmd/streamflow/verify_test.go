@@ -74,6 +74,12 @@ func TestVerifyBesideServeAndAlone(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), `set role streamflow_owner; update log.event set actor_id = 'somebody else' where position = 3`); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := conn.Exec(t.Context(), `set role streamflow_engine`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), `update rm_`+model(t, conn)+` set tenant = gen_random_uuid()`); err != nil {
+		t.Fatal(err)
+	}
 	r, told, code := verified(t, data, "--lane", "1")
 	if code != 1 || len(r.Faults) != 2 || r.Faults[0].Position != 3 || !strings.Contains(told, "I11 lane 1 position 3: ") {
 		t.Errorf("exit %d: %s%+v", code, told, r)
@@ -84,8 +90,21 @@ func TestVerifyBesideServeAndAlone(t *testing.T) {
 	if err := p.command.Wait(); err != nil {
 		t.Errorf("serve ended with %v:\n%s", err, p.log)
 	}
-	again, _, code := verified(t, data)
-	if code != 1 || len(again.Faults) != 2 || again.Lanes[0].Bus.Messages != lane.Head {
-		t.Errorf("alone, exit %d: %+v", code, again)
+	again, told, code := verified(t, data)
+	if code != 1 || len(again.Faults) != 3 || !strings.Contains(again.Faults[2].String(), "I9 projection ") || again.Lanes[0].Bus.Messages != lane.Head {
+		t.Errorf("alone, exit %d: %s%+v", code, told, again)
 	}
+}
+
+// model names a table of a read model that has rows, without the prefix of its schema.
+func model(t *testing.T, conn *pgx.Conn) (name string) {
+	t.Helper()
+	err := conn.QueryRow(t.Context(), `select p.name || '_' || p.generation || '.' || t.tablename from log.projection p
+		join pg_tables t on t.schemaname = 'rm_' || p.name || '_' || p.generation
+		where (xpath('/row/c/text()', query_to_xml('select count(*) as c from ' || t.schemaname || '.' || t.tablename, false, true, '')))[1]::text <> '0'
+		limit 1`).Scan(&name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
 }

@@ -1,7 +1,8 @@
 // Package verify checks the invariants of a running installation on the data that it has: positions and versions are dense (I3, I4),
-// the bus has the log's events (I8), and nothing that was sealed has changed (I11). What it finds wrong it names by its position.
+// the bus has the log's events (I8), read models are what the log gives (I9), and nothing that was sealed has changed (I11). What it
+// finds wrong it names by its position.
 //
-// It only reads, and appends, relay and sealer go on meanwhile: a check covers what was committed when it began. It keeps a few pages of events in
+// It changes nothing, and appends, relay and sealer go on meanwhile: a check covers what was committed when it began. It keeps a few pages of events in
 // memory, however long the log is; what needs an order of its own (versions, ids) Postgres sorts.
 package verify
 
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/eventstore/relay"
 	"github.com/streamflow/streamflow/eventstore/seal"
 )
@@ -31,7 +33,9 @@ type Config struct {
 	Seals  *seal.Store
 	Conn   *nats.Conn // nil leaves out the bus
 	Source string     // what the installation is called on the bus
-	Lane   int        // 0: every one
+	Lane   int        // 0: every one, and the read models
+	// Projector has the read models; nil leaves them out.
+	Projector *projection.Engine
 	// Progress hears now and then how many of how many events have been read; nil hears nothing.
 	Progress func(done, total int64)
 }
@@ -47,24 +51,29 @@ const (
 	ID      Kind = "id"      // I3: two events have one id
 	Version Kind = "version" // I4: versions of a stream are not dense, or do not rise with position
 	Message Kind = "message" // I8: a message on the bus is not the log's event
+	Model   Kind = "model"   // I9: a read model is not the fold of the log
 	Changed Kind = "changed" // I11: an event is not what was sealed, or is gone
 	Broken  Kind = "broken"  // I11: a seal is not one that this installation signed, or does not extend the one before it
 )
 
 var invariantOf = map[Kind]string{
-	Gap: "I3", Head: "I3", Time: "I3", ID: "I3", Version: "I4", Message: "I8", Changed: "I11", Broken: "I11",
+	Gap: "I3", Head: "I3", Time: "I3", ID: "I3", Version: "I4", Message: "I8", Model: "I9", Changed: "I11", Broken: "I11",
 }
 
-// Fault is the first place in a lane where something of a kind is wrong.
+// Fault is the first place in a lane where something of a kind is wrong, or a read model that is.
 type Fault struct {
-	Invariant string `json:"invariant"`
-	Kind      Kind   `json:"kind"`
-	Lane      int    `json:"lane"`
-	Position  int64  `json:"position"` // of a broken seal its size
-	What      string `json:"what"`
+	Invariant  string `json:"invariant"`
+	Kind       Kind   `json:"kind"`
+	Lane       int    `json:"lane,omitempty"`
+	Position   int64  `json:"position,omitempty"` // of a broken seal its size
+	Projection string `json:"projection,omitempty"`
+	What       string `json:"what"`
 }
 
 func (f Fault) String() string {
+	if f.Projection != "" {
+		return fmt.Sprintf("%s projection %s: %s", f.Invariant, f.Projection, f.What)
+	}
 	return fmt.Sprintf("%s lane %d position %d: %s", f.Invariant, f.Lane, f.Position, f.What)
 }
 
@@ -80,13 +89,14 @@ type Lane struct {
 
 // Report is the result of [Run].
 type Report struct {
-	Lanes  []Lane  `json:"lanes"`
-	Faults []Fault `json:"faults"` // by lane and position; none is good
+	Lanes       []Lane   `json:"lanes"`
+	Projections []string `json:"projections"` // that were compared
+	Faults      []Fault  `json:"faults"`      // by lane and position, then by projection; none is good
 }
 
 // Run checks. An error means that it could not; what is wrong with the data is in the report.
 func Run(ctx context.Context, c Config) (Report, error) {
-	report := Report{Faults: []Fault{}}
+	report := Report{Projections: []string{}, Faults: []Fault{}}
 	lanes := []int{c.Lane}
 	if c.Lane == 0 {
 		lanes = lanes[:0]
@@ -98,9 +108,13 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	if err != nil {
 		return report, err
 	}
+	models, err := c.projections(ctx)
+	if err != nil {
+		return report, err
+	}
 	p := progress{hear: c.Progress}
 	for _, lane := range lanes {
-		p.total += heads[lane].Position
+		p.total += heads[lane].Position * int64(1+len(models))
 	}
 	for _, lane := range lanes {
 		l, faults, err := c.checkLane(ctx, lane, &p)
@@ -108,6 +122,13 @@ func Run(ctx context.Context, c Config) (Report, error) {
 			return report, fmt.Errorf("verify lane %d: %w", lane, err)
 		}
 		report.Lanes, report.Faults = append(report.Lanes, l), append(report.Faults, faults...)
+	}
+	for _, name := range models {
+		faults, err := c.checkModel(ctx, name, &p)
+		if err != nil {
+			return report, err
+		}
+		report.Projections, report.Faults = append(report.Projections, name), append(report.Faults, faults...)
 	}
 	return report, nil
 }
@@ -117,8 +138,8 @@ type progress struct {
 	done, total int64
 }
 
-func (p *progress) add(n int) {
-	p.done += int64(n)
+func (p *progress) add(n int64) {
+	p.done += n
 	if p.hear != nil {
 		p.hear(p.done, max(p.done, p.total))
 	}
@@ -135,7 +156,7 @@ func (f *findings) add(kind Kind, position int64, what string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, have := f.by[kind]; !have {
-		f.by[kind] = Fault{invariantOf[kind], kind, f.lane, position, what}
+		f.by[kind] = Fault{Invariant: invariantOf[kind], Kind: kind, Lane: f.lane, Position: position, What: what}
 	}
 }
 
@@ -182,7 +203,7 @@ func (c Config) checkLane(ctx context.Context, lane int, p *progress) (Lane, []F
 					return err
 				}
 			}
-			p.add(len(page))
+			p.add(int64(len(page)))
 		}
 		order.end()
 		return seals.end()
