@@ -25,6 +25,8 @@ const (
 	scopeLeads            = "leads:write"
 	scopeWriteEscalations = "escalations:write"
 	scopeReadEscalations  = "escalations:read"
+	scopeWriteInvoices    = "invoices:write"
+	scopeReadInvoices     = "invoices:read"
 )
 
 // federationRoutes lists the routes of partners: all of them are signed.
@@ -182,7 +184,7 @@ func (s *server) allowedTenant(q signedRequest, name string) (uuid.UUID, error) 
 		return uuid.Nil, problem.Invalid(problem.FieldError{Field: "tenantId", Code: problem.FieldRequired, Message: "must be given"})
 	}
 	id, err := uuid.Parse(name)
-	if err != nil || !slices.Contains(q.key.Partner.State.TenantIDs, name) {
+	if err != nil || !q.actsFor(name) {
 		return uuid.Nil, problem.New(problem.TenantNotAllowed, "")
 	}
 	business, err := s.Commands.Tenant(q.Context(), name, 0)

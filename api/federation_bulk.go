@@ -45,6 +45,7 @@ var bulkCommands = map[string]bulkCommand{
 	"lead":       {scopeLeads, "/api/federation/leads", (*server).federateLead},
 	"escalation": {scopeWriteEscalations, "/api/federation/escalation", (*server).federateEscalation},
 	"update":     {scopeWriteEscalations, "/api/federation/escalations/updates", (*server).federateUpdate},
+	"invoice":    {scopeWriteInvoices, "/api/federation/billing/invoice", (*server).federateInvoice},
 }
 
 // bulk carries out one line after the other, so that what is said of one incident stays in its order. Each line stands for

@@ -136,7 +136,7 @@ func (s *server) federateLead(o order) (fulfilled, error) {
 // escalationOf finds a partner's escalation by its id alone. It lives in its tenant's own space, so each tenant that the
 // partner is allowed for is asked; there is no directory that could disagree with the log.
 func (s *server) escalationOf(q signedRequest, id string) (uuid.UUID, commands.Record[escalation.State], error) {
-	if parsed, err := uuid.Parse(id); err != nil || parsed.String() != id {
+	if !isID(id) {
 		return uuid.Nil, commands.Record[escalation.State]{}, commands.ErrNotFound // no record has an id of another form
 	}
 	return s.Commands.FindEscalation(q.Context(), q.key.Partner.State.TenantIDs, id, q.key.Partner.ID)

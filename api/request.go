@@ -58,6 +58,12 @@ type request struct {
 	caller commands.Caller // of a command only
 }
 
+// isID says whether text has the form of a record's id, the one form that each has.
+func isID(text string) bool {
+	id, err := uuid.Parse(text)
+	return err == nil && id.String() == text
+}
+
 // letIn is permit, at the price of a token.
 func (s *server) letIn(w http.ResponseWriter, r *http.Request, f frame) (request, error) {
 	q, err := s.permit(r, f.roles)
@@ -74,7 +80,7 @@ func (s *server) permit(r *http.Request, roles []string) (request, error) {
 		return request{who: who}, problem.New(problem.Forbidden, "")
 	}
 	q := request{Request: r, who: who, tenant: who.Tenant, id: chi.URLParam(r, "id")}
-	if id, err := uuid.Parse(q.id); q.id != "" && (err != nil || id.String() != q.id) {
+	if q.id != "" && !isID(q.id) {
 		return request{who: who}, commands.ErrNotFound // no record has an id of another form
 	}
 	named := r.URL.Query().Get("tenantId")

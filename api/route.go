@@ -156,7 +156,7 @@ func (s *server) figured(run func(http.ResponseWriter, *http.Request, principal)
 // table lists every route.
 func (s *server) table() []route {
 	return slices.Concat(s.openRoutes(), s.sessionRoutes(), s.tenantRoutes(), s.leadRoutes(), s.recordRoutes(), s.invoiceRoutes(),
-		s.partnerRoutes(), s.federationRoutes(), s.statsRoutes())
+		s.partnerRoutes(), s.federationRoutes(), s.federatedBillingRoutes(), s.statsRoutes())
 }
 
 // register puts the routes of the table, and nothing else, into the router.

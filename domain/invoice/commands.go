@@ -131,6 +131,9 @@ func (c Create) Validate() error {
 		}
 	}
 	check.Required("currency", c.Currency)
+	if c.PartnerID != "" {
+		check.Required("reference", c.Reference) // it makes the invoice the partner's, once
+	}
 	if len(c.Lines) == 0 {
 		check.Required("lines", "")
 	}
