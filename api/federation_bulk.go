@@ -63,14 +63,21 @@ func (s *server) bulk(w http.ResponseWriter, q signedRequest) error {
 	}
 	var b bytes.Buffer
 	var seen eventstore.Cursor
+	var fresh, repeated bool
 	for i, line := range lines {
-		v, cursor := s.line(q, line)
+		v, out := s.line(q, line)
 		v.Line = i + 1
 		if err := guard.MarshalJSON(&b, v); err != nil {
 			return err
 		}
 		b.WriteByte('\n')
-		seen = s.later(seen, cursor)
+		if out != nil {
+			seen = s.later(seen, s.Commands.Log.CursorOf(*out))
+			fresh, repeated = fresh || !out.Replayed, repeated || out.Replayed
+		}
+	}
+	if repeated && !fresh {
+		w.Header().Set("Idempotent-Replayed", "true") // nothing here was new
 	}
 	if seen != nil {
 		w.Header().Set(CursorHeader, s.Commands.Log.Token(seen))
@@ -94,8 +101,8 @@ func (s *server) later(a, b eventstore.Cursor) eventstore.Cursor {
 	return a
 }
 
-// line carries one line out and judges it.
-func (s *server) line(q signedRequest, text []byte) (verdict, eventstore.Cursor) {
+// line carries one line out and judges it. The outcome is nil where no rule ran.
+func (s *server) line(q signedRequest, text []byte) (verdict, *eventstore.Outcome) {
 	done, err := s.runLine(q, text)
 	if err != nil {
 		p := problemOf(err)
@@ -104,18 +111,17 @@ func (s *server) line(q signedRequest, text []byte) (verdict, eventstore.Cursor)
 		}
 		return refusedLine(p, guard.CorrelationID(q.Context())), nil
 	}
-	cursor := s.Commands.Log.CursorOf(done.outcome)
 	switch done.outcome.Verdict {
 	case eventstore.Refused:
 		refusal, err := commands.RefusalOf(done.outcome)
 		if err != nil {
 			return refusedLine(problemOf(err), guard.CorrelationID(q.Context())), nil
 		}
-		return refusedLine(problemOfRefusal(refusal), refusal.Correlation), cursor
+		return refusedLine(problemOfRefusal(refusal), refusal.Correlation), &done.outcome
 	case eventstore.Unchanged:
 		done.status = http.StatusOK
 	}
-	return verdict{Status: done.status, ID: done.id}, cursor
+	return verdict{Status: done.status, ID: done.id}, &done.outcome
 }
 
 func refusedLine(p *problem.Problem, correlation string) verdict {

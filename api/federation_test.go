@@ -275,7 +275,7 @@ func TestFederatedBulk(t *testing.T) {
 		t.Error("a line's key did not decide about its repetition")
 	}
 	again := s.sign(key, "POST", "/api/federation/commands", call{body: strings.Split(body, "\n")[0], header: lines})
-	if again.Body.String() != got[0]+"\n" {
+	if again.Body.String() != got[0]+"\n" || again.Header().Get("Idempotent-Replayed") != "true" || w.Header().Get("Idempotent-Replayed") != "" {
 		t.Errorf("repeated line: %s, want %s", again.Body, got[0])
 	}
 	s.want(s.sign(key, "POST", "/api/federation/commands", call{body: "{}"}), 415, "unsupported_media_type")

@@ -40,6 +40,7 @@ func verbs() []verb {
 		{"replay", "--as-of TIME|CURSOR [--on DATE] [--portal P] [--tenant ID] [--json]", "prints every dashboard figure as it stood then", replay},
 		{"openapi", "", "prints the contract of the routes (OpenAPI 3.1)", openapi},
 		{"asyncapi", "", "prints the contract of the events on the bus (AsyncAPI 3.0)", asyncapi},
+		{"sign", "--key-id K --secret-file F [--send] METHOD URL [--data TEXT|@FILE] [--content-type T] [--idempotency-key K]", "signs a partner's request and prints it as curl, or sends it", sign},
 		{"version", "", "prints the version", version},
 	}
 }

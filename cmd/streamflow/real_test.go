@@ -26,6 +26,7 @@ import (
 const (
 	realLeads = "xeducation_leads.csv.gz"
 	realBills = "ibm_accounts_receivable.csv.gz"
+	realDesk  = "helpdesk_first_half.csv.gz"
 )
 
 // TestReal imports the files in STREAMFLOW_REAL_DATA, or small ones of the same form, and compares the dashboards' figures
@@ -35,10 +36,11 @@ func TestReal(t *testing.T) {
 	if folder == "" {
 		folder = filepath.Join("testdata", "real")
 	}
-	t.Logf("files from %s; the help-desk log is not part of the comparison yet", folder)
+	t.Logf("files from %s", folder)
 	leads := filepath.Join(folder, realLeads)
 	bills := filepath.Join(folder, realBills)
-	for _, path := range []string{leads, bills} {
+	desk := filepath.Join(folder, realDesk)
+	for _, path := range []string{leads, bills, desk} {
 		raw, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatalf("a real file is missing: %v", err)
@@ -58,6 +60,7 @@ func TestReal(t *testing.T) {
 		r.compareBills(billed, day)
 	}
 	r.compareEvents(wanted, billed)
+	r.helpDesk(desk)
 }
 
 // realRun is an installation in a fresh folder, with one tenant.
