@@ -8,6 +8,7 @@ import (
 
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/domain/contact"
 	"github.com/streamflow/streamflow/domain/escalation"
 	"github.com/streamflow/streamflow/domain/invoice"
@@ -43,12 +44,16 @@ func (s *server) invoiceRoutes() []route {
 			frame: s.command(billers, s.createInvoice)},
 		{on: "GET /api/v2/invoices/{id}", id: "getInvoice", summary: "Shows an invoice", query: ofRecord, gives: replies{200: shown},
 			frame: s.reading(readers, record(s, s.Commands.Invoice))},
+		{on: "PATCH /api/v2/invoices/{id}", id: "updateInvoice", summary: "Changes the given fields of a draft", takes: domain.Patch[invoice.Details]{},
+			gives: replies{200: shown}, codes: transition, frame: s.command(billers, s.updateInvoice)},
+		{on: "POST /api/v2/invoices/{id}/credit", id: "creditInvoice", summary: "Takes part of an issued invoice back, by lines or by an amount", takes: invoice.Credit{},
+			gives: replies{200: shown}, codes: transition, frame: s.command(billers, action(s.Commands.CreditInvoice, s.Commands.Invoice))},
 		{on: "POST /api/v2/invoices/{id}/issue", id: "issueInvoice", summary: "Issues a draft under the next number", takes: invoice.Issue{}, gives: replies{200: shown},
-			codes: transition, frame: s.command(billers, invoiceAction(s, s.Commands.IssueInvoice))},
+			codes: transition, frame: s.command(billers, action(s.Commands.IssueInvoice, s.Commands.Invoice))},
 		{on: "POST /api/v2/invoices/{id}/payments", id: "payInvoice", summary: "Records money that was received", takes: invoice.Pay{}, gives: replies{200: shown},
-			codes: transition, frame: s.command(billers, invoiceAction(s, s.Commands.PayInvoice))},
+			codes: transition, frame: s.command(billers, action(s.Commands.PayInvoice, s.Commands.Invoice))},
 		{on: "POST /api/v2/invoices/{id}/void", id: "voidInvoice", summary: "Takes an invoice back that nobody paid", takes: invoice.Void{}, gives: replies{200: shown},
-			codes: transition, frame: s.command(billers, invoiceAction(s, s.Commands.VoidInvoice))},
+			codes: transition, frame: s.command(billers, action(s.Commands.VoidInvoice, s.Commands.Invoice))},
 	}
 }
 
@@ -109,18 +114,34 @@ func created[S any](q request, out eventstore.Outcome, err error, list string, r
 	return answer{outcome: out, status: http.StatusCreated, location: list + id, version: record.Version, record: record}, err
 }
 
-// invoiceAction decodes a command's body, runs it and answers the invoice as the command left it.
-func invoiceAction[C any](s *server, run func(context.Context, commands.Caller, string, C) (eventstore.Outcome, error)) func(request) (answer, error) {
+// action decodes a command's body, runs it and answers the record as the command left it.
+func action[C, S any](run func(context.Context, commands.Caller, string, C) (eventstore.Outcome, error),
+	read func(context.Context, uuid.UUID, string, int64) (commands.Record[S], error),
+) func(request) (answer, error) {
 	return func(q request) (answer, error) {
 		var body C
 		if err := decode(q.Request, &body); err != nil {
 			return answer{}, err
 		}
 		out, err := run(q.Context(), q.caller, q.id, body)
-		if err != nil || out.Verdict == eventstore.Refused {
-			return answer{outcome: out}, err
-		}
-		record, err := s.Commands.Invoice(q.Context(), q.tenant, q.id, out.Last())
-		return answer{outcome: out, status: http.StatusOK, version: record.Version, record: record}, err
+		return acted(q, out, err, read)
 	}
+}
+
+// acted renders a record as a command left it.
+func acted[S any](q request, out eventstore.Outcome, err error, read func(context.Context, uuid.UUID, string, int64) (commands.Record[S], error)) (answer, error) {
+	if err != nil || out.Verdict == eventstore.Refused {
+		return answer{outcome: out}, err
+	}
+	record, err := read(q.Context(), q.tenant, q.id, out.Last())
+	return answer{outcome: out, status: http.StatusOK, version: record.Version, record: record}, err
+}
+
+func (s *server) updateInvoice(q request) (answer, error) {
+	var command invoice.Update
+	if err := decodePatch(q.Request, &command.Patch); err != nil {
+		return answer{}, err
+	}
+	out, err := s.Commands.UpdateInvoice(q.Context(), q.caller, q.id, command)
+	return acted(q, out, err, s.Commands.Invoice)
 }

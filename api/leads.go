@@ -1,15 +1,12 @@
 package api
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain"
@@ -82,19 +79,9 @@ func (s *server) leadAnswer(q request, out eventstore.Outcome, err error, id str
 }
 
 func (s *server) updateLead(q request) (answer, error) {
-	body := guard.Body(q.Context())
-	if p := guard.CheckMediaType(q.Header, body); p != nil {
-		return answer{}, p
-	}
-	if p := guard.CheckJSON(body); p != nil {
-		return answer{}, p
-	}
 	var command lead.Update
-	if err := json.Unmarshal(body, &command.Patch); err != nil {
-		if _, ok := errors.AsType[domain.Invalid](err); ok {
-			return answer{}, err
-		}
-		return answer{}, problem.Invalid(problem.FieldError{Code: problem.FieldWrongType, Message: "must be an object"})
+	if err := decodePatch(q.Request, &command.Patch); err != nil {
+		return answer{}, err
 	}
 	out, err := s.Commands.UpdateLead(q.Context(), q.caller, q.id, command)
 	return s.leadAnswer(q, out, err, q.id, http.StatusOK, "")

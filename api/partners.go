@@ -89,40 +89,42 @@ func (s *server) createPartner(q request) (answer, error) {
 	return answer{outcome: out, status: http.StatusCreated, location: "/api/v2/partners/" + made.ID, version: record.Version, record: admitted{record, made.KeyID, show(secret, out)}}, err
 }
 
-// listPartners lists the newest first, which is a stable order under inserts.
 func (s *server) listPartners(w http.ResponseWriter, q request, m moment) error {
-	limit, err := limitOf(q.Request)
+	var partners []commands.Record[partner.State]
+	if until := m.position(s.Commands.Log.LaneOf(eventstore.ProviderSpace)); until > 0 {
+		var err error
+		if partners, err = s.Commands.Partners(q.Context(), until); err != nil {
+			return err
+		}
+	}
+	return newestFirst(s, w, q.Request, "partners", partners)
+}
+
+// newestFirst answers a page of records that are given oldest first. The token counts from the oldest, so it names the same one
+// however many come after.
+func newestFirst[T any](s *server, w http.ResponseWriter, r *http.Request, list string, items []T) error {
+	limit, err := limitOf(r)
 	if err != nil {
 		return err
 	}
-	before, err := s.pageOf(q.Request, eventstore.ProviderSpace, "partners")
+	before, err := s.pageOf(r, eventstore.ProviderSpace, list)
 	if err != nil {
 		return err
 	}
-	answer := page[commands.Record[partner.State]]{Items: []commands.Record[partner.State]{}}
-	until := m.position(s.Commands.Log.LaneOf(eventstore.ProviderSpace))
-	if until == 0 {
-		s.write(w, q.Request, http.StatusOK, answer)
-		return nil
-	}
-	partners, err := s.Commands.Partners(q.Context(), until)
-	if err != nil {
-		return err
-	}
-	// The token counts partners from the oldest, so it names the same one however many come after.
-	end := len(partners)
+	answer := page[T]{Items: []T{}}
+	end := len(items)
 	if before != 0 && before < uint64(end) {
 		end = int(before)
 	}
 	start := max(0, end-limit)
-	for _, record := range slices.Backward(partners[start:end]) {
-		answer.Items = append(answer.Items, record)
+	for _, item := range slices.Backward(items[start:end]) {
+		answer.Items = append(answer.Items, item)
 	}
 	if start > 0 {
-		token := s.pageToken(eventstore.ProviderSpace, "partners", uint64(start))
+		token := s.pageToken(eventstore.ProviderSpace, list, uint64(start))
 		answer.NextCursor = &token
 	}
-	s.write(w, q.Request, http.StatusOK, answer)
+	s.write(w, r, http.StatusOK, answer)
 	return nil
 }
 

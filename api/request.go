@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/eventstore"
 )
 
@@ -26,6 +29,24 @@ func decode(r *http.Request, v any) error {
 	}
 	if p := guard.DecodeJSON(body, v); p != nil {
 		return p
+	}
+	return nil
+}
+
+// decodePatch reads a merge patch.
+func decodePatch[T any](r *http.Request, patch *domain.Patch[T]) error {
+	body := guard.Body(r.Context())
+	if p := guard.CheckMediaType(r.Header, body); p != nil {
+		return p
+	}
+	if p := guard.CheckJSON(body); p != nil {
+		return p
+	}
+	if err := json.Unmarshal(body, patch); err != nil {
+		if _, ok := errors.AsType[domain.Invalid](err); ok {
+			return err
+		}
+		return problem.Invalid(problem.FieldError{Code: problem.FieldWrongType, Message: "must be an object"})
 	}
 	return nil
 }

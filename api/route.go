@@ -156,7 +156,8 @@ func (s *server) figured(run func(http.ResponseWriter, *http.Request, principal)
 // table lists every route.
 func (s *server) table() []route {
 	return slices.Concat(s.openRoutes(), s.sessionRoutes(), s.tenantRoutes(), s.leadRoutes(), s.recordRoutes(), s.invoiceRoutes(),
-		s.partnerRoutes(), s.federationRoutes(), s.federatedBillingRoutes(), s.statsRoutes())
+		s.partnerRoutes(), s.federationRoutes(), s.federatedBillingRoutes(),
+		s.escalationRoutes(), s.userRoutes(), s.dealRoutes(), s.statsRoutes())
 }
 
 // register puts the routes of the table, and nothing else, into the router.

@@ -1,12 +1,10 @@
 package api
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/streamflow/streamflow/api/guard/password"
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain/tenant"
@@ -52,15 +50,9 @@ func (s *server) createTenant(q request) (answer, error) {
 		return answer{}, err
 	}
 	command := commands.CreateTenant{Name: body.Name, Plan: body.Plan, OwnerEmail: body.Owner.Email, OwnerName: body.Owner.Name}
-	if body.Owner.Password != "" {
-		hash, err := s.Passwords.Hash(q.Context(), body.Owner.Password)
-		if errors.Is(err, password.ErrLength) {
-			return answer{}, problem.Invalid(problem.FieldError{Field: "owner.password", Code: problem.FieldOutOfRange, Message: "must have at least 8 characters"})
-		}
-		if err != nil {
-			return answer{}, err
-		}
-		command.PasswordHash = hash
+	var err error
+	if command.PasswordHash, err = s.hashed(q, "owner.password", body.Owner.Password); err != nil {
+		return answer{}, err
 	}
 	q.caller.Tenant = eventstore.ProviderSpace
 	out, err := s.Commands.CreateTenant(q.Context(), q.caller, command)

@@ -37,7 +37,7 @@ func (c *Commands) BillTenant(ctx context.Context, by Caller, command invoice.Cr
 	if err != nil {
 		return eventstore.Outcome{}, domain.Invalid{{Field: "tenantId", Code: "required", Message: "must name the tenant that owes"}}
 	}
-	numbers := eventstore.Stream(series.Stream(invoiceSeries))
+	numbers := eventstore.Stream(series.Stream(series.Invoices))
 	return c.update(ctx, by, []eventstore.Stream{numbers}, func(ctx context.Context, d *eventstore.Decision) error {
 		id := newID()
 		at := eventstore.Stream(invoice.Stream(id))

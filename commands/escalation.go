@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/domain/escalation"
@@ -62,6 +63,32 @@ func (c *Commands) UpdateEscalation(ctx context.Context, by Caller, id, partner 
 		}
 		if partner != "" && state.PartnerID != partner {
 			return ErrNotFound
+		}
+		return apply(d, at, state, command)
+	})
+}
+
+// AssignEscalation gives an escalation to one of the provider's staff; an empty id takes it from everybody. Accounts are in
+// provider space and the escalation in its tenant's, so who it goes to is read before the decision: staff it was is staff for ever.
+func (c *Commands) AssignEscalation(ctx context.Context, by Caller, id string, command escalation.Assign) (eventstore.Outcome, error) {
+	command = command.Normalize()
+	if err := command.Validate(); err != nil {
+		return eventstore.Outcome{}, err
+	}
+	at := eventstore.Stream(escalation.Stream(id))
+	return c.update(ctx, by, []eventstore.Stream{at}, func(ctx context.Context, d *eventstore.Decision) error {
+		if command.AssigneeID != "" {
+			account, err := c.User(ctx, command.AssigneeID, 0)
+			if errors.Is(err, ErrNotFound) || err == nil && account.State.TenantID != "" {
+				return domain.Invalid{{Field: "assigneeId", Code: "unknown", Message: "is nobody of the provider"}}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		state, err := existing[escalation.State](ctx, d, by, at)
+		if err != nil {
+			return err
 		}
 		return apply(d, at, state, command)
 	})

@@ -12,9 +12,6 @@ import (
 	"github.com/streamflow/streamflow/eventstore"
 )
 
-// invoiceSeries numbers a tenant's invoices. Its version is the number taken last, so numbers have no gap by construction.
-const invoiceSeries = "invoice"
-
 var errDuplicateOrganization = domain.Refuse(domain.Conflict, "duplicate_organization", "Another organization has this name.")
 
 // CreateOrganization makes a company known; its name is unique in the tenant, ignoring case.
@@ -41,20 +38,62 @@ func (c *Commands) CreateInvoice(ctx context.Context, by Caller, command invoice
 		if err := command.Validate(); err != nil {
 			return err
 		}
-		_, version, err := eventstore.State[organization.State](ctx, d, eventstore.Stream(organization.Stream(command.OrganizationID)))
-		if err != nil {
+		if err := linked(ctx, d, link{"organizationId", command.OrganizationID, organization.Stream}); err != nil {
 			return err
-		}
-		if version == 0 {
-			return domain.Invalid{{Field: "organizationId", Code: "unknown", Message: "is no organization of this tenant"}}
 		}
 		return create(d, invoice.Stream(id), command)
 	})
 }
 
+// UpdateInvoice edits a draft.
+func (c *Commands) UpdateInvoice(ctx context.Context, by Caller, id string, command invoice.Update) (eventstore.Outcome, error) {
+	command.Today = c.today()
+	command = command.Normalize()
+	if err := command.Validate(); err != nil {
+		return eventstore.Outcome{}, err
+	}
+	at := eventstore.Stream(invoice.Stream(id))
+	return c.update(ctx, by, []eventstore.Stream{at}, func(ctx context.Context, d *eventstore.Decision) error {
+		state, err := existing[invoice.State](ctx, d, by, at)
+		if err != nil {
+			return err
+		}
+		if err := linked(ctx, d, link{"organizationId", command.Values.OrganizationID, organization.Stream}); err != nil {
+			return err
+		}
+		return apply(d, at, state, command)
+	})
+}
+
+// CreditInvoice takes part of an issued invoice back by a credit note, under the next number of their own series.
+func (c *Commands) CreditInvoice(ctx context.Context, by Caller, id string, command invoice.Credit) (eventstore.Outcome, error) {
+	at, numbers := eventstore.Stream(invoice.Stream(id)), eventstore.Stream(series.Stream(series.CreditNotes))
+	command.CreditID, command.Today = newID(), c.today()
+	command = command.Normalize()
+	if err := command.Validate(); err != nil {
+		return eventstore.Outcome{}, err
+	}
+	return c.update(ctx, by, []eventstore.Stream{at, numbers}, func(ctx context.Context, d *eventstore.Decision) error {
+		state, err := existing[invoice.State](ctx, d, by, at)
+		if err != nil {
+			return err
+		}
+		last, _, err := eventstore.State[series.State](ctx, d, numbers)
+		if err != nil {
+			return err
+		}
+		command := command
+		command.Number = last.Last + 1
+		if err := apply(d, at, state, command); err != nil {
+			return err
+		}
+		return apply(d, numbers, last, series.Take{DocumentID: command.CreditID})
+	})
+}
+
 // IssueInvoice gives a draft the next number, in the append that issues it. Issuers of one tenant queue for the series.
 func (c *Commands) IssueInvoice(ctx context.Context, by Caller, id string, command invoice.Issue) (eventstore.Outcome, error) {
-	at, numbers := eventstore.Stream(invoice.Stream(id)), eventstore.Stream(series.Stream(invoiceSeries))
+	at, numbers := eventstore.Stream(invoice.Stream(id)), eventstore.Stream(series.Stream(series.Invoices))
 	command.Today = c.today()
 	return c.update(ctx, by, []eventstore.Stream{at, numbers}, func(ctx context.Context, d *eventstore.Decision) error {
 		if err := command.Validate(); err != nil {

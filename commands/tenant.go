@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -77,7 +78,13 @@ type CreateUser struct {
 // CreateUser makes an account, for a tenant's user or for the provider's own staff.
 func (c *Commands) CreateUser(ctx context.Context, by Caller, command CreateUser) (eventstore.Outcome, error) {
 	by.Tenant = eventstore.ProviderSpace
-	out, err := c.update(ctx, by, nil, func(_ context.Context, d *eventstore.Decision) error {
+	if command.TenantID != "" && domain.Line(command.Role) == user.RoleOwner {
+		return eventstore.Outcome{}, domain.Invalid{{Field: "role", Code: "not_allowed", Message: "is the one owner's, who hands it over"}}
+	}
+	out, err := c.update(ctx, by, nil, func(ctx context.Context, d *eventstore.Decision) error {
+		if err := linked(ctx, d, link{"tenantId", command.TenantID, tenant.Stream}); err != nil {
+			return err
+		}
 		id := newID()
 		d.Answer(Made{id})
 		return c.makeUser(d, id, command.Create)
@@ -113,16 +120,27 @@ func (c *Commands) UserByEmail(ctx context.Context, email string) (Record[user.S
 
 // Tenants are all tenants as of a position of provider space's lane, oldest first.
 func (c *Commands) Tenants(ctx context.Context, until int64) ([]Record[tenant.State], error) {
+	return all[tenant.State](ctx, c.Log, tenant.Category, until)
+}
+
+// Users are the accounts of a tenant, or with "" the provider's own staff, as of a position of provider space's lane, oldest first.
+func (c *Commands) Users(ctx context.Context, tenantID string, until int64) ([]Record[user.State], error) {
+	users, err := all[user.State](ctx, c.Log, user.Category, until)
+	return slices.DeleteFunc(users, func(u Record[user.State]) bool { return u.State.TenantID != tenantID }), err
+}
+
+// all folds the records of one category in provider space, oldest first.
+func all[S any](ctx context.Context, l *eventstore.Log, category string, until int64) ([]Record[S], error) {
 	const page = 5000
 	streams := map[eventstore.Stream][]eventstore.Event{}
 	var order []eventstore.Stream
 	for after := int64(0); ; {
-		events, err := c.Log.ReadTenant(ctx, eventstore.ProviderSpace, after, page)
+		events, err := l.ReadTenant(ctx, eventstore.ProviderSpace, after, page)
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range events {
-			if e.Stream.Category() != tenant.Category || e.Position > until {
+			if e.Stream.Category() != category || e.Position > until {
 				continue
 			}
 			if streams[e.Stream] == nil {
@@ -135,15 +153,15 @@ func (c *Commands) Tenants(ctx context.Context, until int64) ([]Record[tenant.St
 		}
 		after = events[len(events)-1].Position
 	}
-	tenants := make([]Record[tenant.State], 0, len(order))
+	records := make([]Record[S], 0, len(order))
 	for _, stream := range order {
-		t, err := fold[tenant.State](ctx, c.Log, streams[stream])
+		r, err := fold[S](ctx, l, streams[stream])
 		if err != nil {
 			return nil, err
 		}
-		tenants = append(tenants, t)
+		records = append(records, r)
 	}
-	return tenants, nil
+	return records, nil
 }
 
 // keepPassword stores the hash beside the account that an outcome made. It does so for a repeated command too, and only

@@ -102,6 +102,15 @@ func checkLines(c *domain.Check, lines []Line, currency string) {
 	}
 }
 
+// checkNoLeads keeps a tenant's own invoice from billing what only the platform bills.
+func checkNoLeads(c *domain.Check, lines []Line) {
+	for i, line := range lines {
+		if line.LeadID != "" {
+			c.Add(fmt.Sprintf("lines[%d].leadId", i), "not_allowed", "is for the platform's own invoices")
+		}
+	}
+}
+
 // Create writes a draft. Platform is given in provider space only, and then
 // stands for the organization. Today bounds the dates.
 type Create struct {
@@ -124,11 +133,7 @@ func (c Create) Validate() error {
 	var check domain.Check
 	if c.TenantID == "" {
 		check.Required("organizationId", c.OrganizationID)
-		for i, line := range c.Lines {
-			if line.LeadID != "" {
-				check.Add(fmt.Sprintf("lines[%d].leadId", i), "not_allowed", "is for the platform's own invoices")
-			}
-		}
+		checkNoLeads(&check, c.Lines)
 	}
 	check.Required("currency", c.Currency)
 	if c.PartnerID != "" {
@@ -204,7 +209,13 @@ func (c Update) Decide(s State) ([]Event, error) {
 		s.DueDate = c.Values.IssueDate.AddDays(PaymentDays) // it was derived, so it follows
 	}
 	details, changed := c.Apply(s.Details)
+	var check domain.Check
+	if s.TenantID == "" {
+		checkNoLeads(&check, details.Lines)
+	}
 	switch {
+	case check.Err() != nil:
+		return nil, check.Err()
 	case len(changed) == 0:
 		return nil, nil
 	case s.Status != StatusDraft:
