@@ -48,6 +48,8 @@ type Config struct {
 	// (nil: any), and the cursor that they reflect. Tenant is uuid.Nil for all. An error that is a *problem.Problem is
 	// answered as it is. Nil: the route answers 503.
 	Stats func(ctx context.Context, portal string, tenant uuid.UUID, at time.Time, on string, after eventstore.Cursor) (Figures, eventstore.Cursor, error)
+	// Diagnose measures how the installation is. Nil: the route answers 503.
+	Diagnose func(context.Context) (Diagnostics, error)
 	// Ready says why the server should get no requests. Nil: it is always ready.
 	Ready func(context.Context) error
 }

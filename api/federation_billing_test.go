@@ -69,7 +69,7 @@ func TestFederatedInvoice(t *testing.T) {
 func (s *site) readsInvoice(t *testing.T, in, id string) {
 	t.Helper()
 	_, key := s.partner(in, bothInvoices)
-	w := s.sign(key, "POST", "/api/federation/billing/invoice", call{body: strings.Replace(bill(in, "R-1", "1", ""), `,"leadId":""`, "", 1)})
+	w := s.sign(key, "POST", "/api/federation/billing/invoice", call{body: billWithoutLead(in, "R-1")})
 	s.want(w, 201, "")
 	if text(w, "invoiceId") == id || !strings.Contains(w.Body.String(), `"number":2,`) {
 		t.Errorf("another partner's reference: %s", w.Body)
@@ -93,7 +93,7 @@ func (s *site) readsInvoice(t *testing.T, in, id string) {
 	_, writer := s.partner(in, `"invoices:write"`)
 	s.want(s.sign(writer, "GET", "/api/federation/invoices/"+own, call{}), 403, "scope_missing")
 	bulk := s.sign(key, "POST", "/api/federation/commands", call{
-		body:   `{"command":"invoice","key":"k","body":` + strings.Replace(bill(in, "R-1", "1", ""), `,"leadId":""`, "", 1) + `}`,
+		body:   `{"command":"invoice","key":"k","body":` + billWithoutLead(in, "R-1") + `}`,
 		header: map[string]string{"Content-Type": "application/x-ndjson"},
 	})
 	if got := strings.TrimSpace(bulk.Body.String()); got != `{"line":1,"status":200,"id":"`+own+`"}` {

@@ -157,7 +157,7 @@ func (s *server) figured(run func(http.ResponseWriter, *http.Request, principal)
 func (s *server) table() []route {
 	return slices.Concat(s.openRoutes(), s.sessionRoutes(), s.tenantRoutes(), s.leadRoutes(), s.recordRoutes(), s.invoiceRoutes(),
 		s.partnerRoutes(), s.federationRoutes(), s.federatedBillingRoutes(),
-		s.escalationRoutes(), s.userRoutes(), s.dealRoutes(), s.statsRoutes())
+		s.fedRoutes(), s.escalationRoutes(), s.userRoutes(), s.dealRoutes(), s.statsRoutes())
 }
 
 // register puts the routes of the table, and nothing else, into the router.

@@ -120,42 +120,35 @@ func (c *Commands) UserByEmail(ctx context.Context, email string) (Record[user.S
 
 // Tenants are all tenants as of a position of provider space's lane, oldest first.
 func (c *Commands) Tenants(ctx context.Context, until int64) ([]Record[tenant.State], error) {
-	return all[tenant.State](ctx, c.Log, tenant.Category, until)
+	return all[tenant.State](ctx, c, tenant.Category, until)
 }
 
 // Users are the accounts of a tenant, or with "" the provider's own staff, as of a position of provider space's lane, oldest first.
 func (c *Commands) Users(ctx context.Context, tenantID string, until int64) ([]Record[user.State], error) {
-	users, err := all[user.State](ctx, c.Log, user.Category, until)
+	users, err := all[user.State](ctx, c, user.Category, until)
 	return slices.DeleteFunc(users, func(u Record[user.State]) bool { return u.State.TenantID != tenantID }), err
 }
 
 // all folds the records of one category in provider space, oldest first.
-func all[S any](ctx context.Context, l *eventstore.Log, category string, until int64) ([]Record[S], error) {
-	const page = 5000
+func all[S any](ctx context.Context, c *Commands, category string, until int64) ([]Record[S], error) {
 	streams := map[eventstore.Stream][]eventstore.Event{}
 	var order []eventstore.Stream
-	for after := int64(0); ; {
-		events, err := l.ReadTenant(ctx, eventstore.ProviderSpace, after, page)
-		if err != nil {
-			return nil, err
+	err := c.scan(ctx, eventstore.ProviderSpace, func(e eventstore.Event) error {
+		if e.Stream.Category() != category || e.Position > until {
+			return nil
 		}
-		for _, e := range events {
-			if e.Stream.Category() != category || e.Position > until {
-				continue
-			}
-			if streams[e.Stream] == nil {
-				order = append(order, e.Stream)
-			}
-			streams[e.Stream] = append(streams[e.Stream], e)
+		if streams[e.Stream] == nil {
+			order = append(order, e.Stream)
 		}
-		if len(events) < page {
-			break
-		}
-		after = events[len(events)-1].Position
+		streams[e.Stream] = append(streams[e.Stream], e)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	records := make([]Record[S], 0, len(order))
 	for _, stream := range order {
-		r, err := fold[S](ctx, l, streams[stream])
+		r, err := fold[S](ctx, c.Log, streams[stream])
 		if err != nil {
 			return nil, err
 		}

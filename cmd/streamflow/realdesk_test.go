@@ -77,7 +77,7 @@ func (r *realRun) newDesk() *desk {
 	r.Cleanup(server.Close)
 	secret := signature.NewSecret()
 	out, err := use.CreatePartner(r.Context(), asSystem("help desk"), partner.Create{Details: partner.Details{
-		Name: "Help desk", TenantIDs: []string{r.tenant.String()}, Scopes: []string{"escalations:write", "escalations:read"},
+		Name: "Help desk", TenantIDs: []string{r.tenant.String()}, Scopes: []string{"escalations:write", "escalations:read", "leads:write", "invoices:write", "invoices:read"},
 	}}, secret)
 	if err := refused(out, err); err != nil {
 		r.Fatal(err)

@@ -157,7 +157,7 @@ func (n *node) apiConfig(use *commands.Commands) api.Config {
 	limits.Limiter = rate.New(rate.Postgres(n.engine), 1, n.config.logger)
 	return api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Listen: n.config.addr,
 		TrustedProxies: n.config.proxies, Limits: limits, NoFederation: n.config.noFederation,
-		Stats: n.stats, Ready: n.ready}
+		Stats: n.stats, Diagnose: n.diagnose, Ready: n.ready}
 }
 
 // stats answers a portal's figures. Without a day named, a window ends on the day of the time asked.

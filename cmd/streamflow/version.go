@@ -8,14 +8,18 @@ import (
 )
 
 func version(_ context.Context, c call) error {
-	revision := "unknown"
+	_, err := fmt.Fprintf(c.out, "streamflow, commit %s, %s\n", revision(), runtime.Version())
+	return err
+}
+
+// revision is the commit that the program was built from.
+func revision() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
-				revision = s.Value
+				return s.Value
 			}
 		}
 	}
-	_, err := fmt.Fprintf(c.out, "streamflow, commit %s, %s\n", revision, runtime.Version())
-	return err
+	return "unknown"
 }
