@@ -37,6 +37,7 @@ func (s *server) fedRoutes() []route {
 // visitor is who reads: staff, or a partner that is allowed for some tenants.
 type visitor struct {
 	*http.Request
+	at      moment
 	partner bool
 	tenants []string
 }
@@ -48,10 +49,17 @@ func (v visitor) mayKnow(tenant string) bool { return !v.partner || slices.Conta
 // by that alone.
 func (s *server) eitherWay(roles []string, scope string, run func(http.ResponseWriter, visitor) error) frame {
 	keys := s.signed(scope, func(w http.ResponseWriter, q signedRequest) error {
-		return run(w, visitor{q.Request, true, q.key.Partner.State.TenantIDs})
+		m, err := s.momentOf(q.Request)
+		if err != nil {
+			return err
+		}
+		w.Header().Set(CursorHeader, s.Commands.Log.Token(m.cursor))
+		return run(w, visitor{q.Request, m, true, q.key.Partner.State.TenantIDs})
 	})
-	staff := s.reading(roles, func(w http.ResponseWriter, q request, _ moment) error { return run(w, visitor{Request: q.Request}) })
-	both := frame{scheme: bySignature, scope: scope, roles: roles, codes: slices.Concat(keys.codes, sessionCodes)}
+	staff := s.reading(roles, func(w http.ResponseWriter, q request, m moment) error {
+		return run(w, visitor{Request: q.Request, at: m})
+	})
+	both := frame{scheme: bySignature, scope: scope, roles: roles, reads: true, codes: slices.Concat(keys.codes, staff.codes)}
 	both.serve = func(declared route) endpoint {
 		bySignature, bySession := keys.serve(declared), staff.serve(declared)
 		return func(w http.ResponseWriter, r *http.Request) error {
@@ -90,11 +98,7 @@ type tenantCounts struct {
 }
 
 func (s *server) fedTenants(w http.ResponseWriter, v visitor) error {
-	heads, err := s.Commands.Log.Heads(v.Context())
-	if err != nil {
-		return err
-	}
-	tenants, err := s.Commands.Tenants(v.Context(), heads[s.Commands.Log.LaneOf(eventstore.ProviderSpace)].Position)
+	tenants, err := s.Commands.Tenants(v.Context(), v.at.position(s.Commands.Log.LaneOf(eventstore.ProviderSpace)))
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,8 @@ type newBill struct {
 	TenantID  string         `json:"tenantId"`
 	Reference string         `json:"reference"`
 	Currency  string         `json:"currency"`
-	DueDate   domain.Date    `json:"dueDate"`
-	Period    invoice.Period `json:"period"`
+	DueDate   domain.Date    `json:"dueDate,omitzero"`
+	Period    invoice.Period `json:"period,omitzero"`
 	Lines     []invoice.Line `json:"lines"`
 }
 

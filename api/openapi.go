@@ -141,6 +141,10 @@ func (d *description) add(declared route) error {
 			operation.Security[0][bySignature] = []string{declared.frame.scope}
 			operation.Description = "Who: a partner key with " + declared.frame.scope + "."
 		}
+		if roles := declared.frame.roles; roles != nil {
+			operation.Security = append(operation.Security, map[string][]string{bySession: roles})
+			operation.Description += " Or, signed in: " + strings.Join(roles, ", ") + "."
+		}
 	}
 	if err := d.body(operation, declared); err != nil {
 		return err
