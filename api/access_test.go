@@ -84,7 +84,7 @@ func TestAddresses(t *testing.T) {
 	s.want(s.do("GET", "/nowhere", call{}), 404, "not_found")
 	w := s.do("DELETE", "/api/v2/leads", call{})
 	s.want(w, 405, "method_not_allowed")
-	if allow := w.Header().Values("Allow"); strings.Join(allow, ", ") != "POST" {
+	if allow := w.Header().Values("Allow"); strings.Join(allow, ", ") != "GET, HEAD, POST" {
 		t.Errorf("Allow: %v", allow)
 	}
 	s.want(s.do("GET", "/healthz", call{}), 200, "")

@@ -15,6 +15,7 @@ import (
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/projection"
 )
 
 // retryAfter is how long a caller waits before it asks again for what is not available now.
@@ -69,6 +70,10 @@ func problemOf(err error) *problem.Problem {
 		return problem.New(problem.IdempotencyKeyReused, "")
 	case errors.Is(err, eventstore.ErrCursor):
 		return problem.New(problem.InvalidCursor, "")
+	case errors.Is(err, projection.ErrBehind):
+		p = problem.New(problem.ReadModelBehind, "")
+		p.RetryAfter = retryAfter
+		return p
 	case errors.Is(err, eventstore.ErrErased):
 		return problem.New(problem.RuleViolated, "The personal data of this record was erased.")
 	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, eventstore.ErrContended), errors.Is(err, eventstore.ErrClosed),

@@ -14,7 +14,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
-	"github.com/google/uuid"
 
 	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/guard/password"
@@ -23,13 +22,13 @@ import (
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain/user"
-	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/projection"
 )
 
 // CursorHeader carries the position that an answer reflects, or that a read is to have passed.
 const CursorHeader = "StreamFlow-Cursor"
 
-// Config says what the interface works with. Commands is required.
+// Config says what the interface works with. Commands and Reader are required.
 type Config struct {
 	Commands  *commands.Commands
 	Passwords *password.Hasher // nil: one of its own
@@ -44,12 +43,10 @@ type Config struct {
 	Limits Limits
 	// NoFederation leaves the signed routes out: they answer 404.
 	NoFederation bool
-	// Stats answers a portal's figures, at a time (zero: now) and on a day ("": that of the time), not before a cursor
-	// (nil: any), and the cursor that they reflect. Tenant is uuid.Nil for all. An error that is a *problem.Problem is
-	// answered as it is. Nil: the route answers 503.
-	Stats func(ctx context.Context, portal string, tenant uuid.UUID, at time.Time, on string, after eventstore.Cursor) (Figures, eventstore.Cursor, error)
 	// Diagnose measures how the installation is. Nil: the route answers 503.
 	Diagnose func(context.Context) (Diagnostics, error)
+	// Reader reads the read models behind lists and figures.
+	Reader *projection.Reader
 	// Ready says why the server should get no requests. Nil: it is always ready.
 	Ready func(context.Context) error
 }
@@ -62,8 +59,8 @@ type server struct {
 
 // New makes the handler of all routes.
 func New(c Config) (http.Handler, error) {
-	if c.Commands == nil {
-		return nil, errors.New("api: no commands")
+	if c.Commands == nil || c.Reader == nil {
+		return nil, errors.New("api: no commands or no reader")
 	}
 	for _, p := range []rate.Policy{c.Limits.Auth, c.Limits.API, c.Limits.Federation} {
 		if !p.Off() && c.Limits.Limiter == nil {

@@ -12,12 +12,14 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/streamflow/streamflow/api"
 	"github.com/streamflow/streamflow/api/guard/password"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain/user"
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/internal/pgtest"
 	"github.com/streamflow/streamflow/migrations"
 	"github.com/streamflow/streamflow/projections"
@@ -33,6 +35,7 @@ type site struct {
 	handler  http.Handler // fails the test where it answers what the contract does not describe
 	routes   chi.Routes
 	commands *commands.Commands
+	reader   *projection.Reader
 	provider string // cookie
 }
 
@@ -54,11 +57,10 @@ func newSite(t *testing.T) *site {
 	must(t, err)
 	t.Cleanup(l.Close)
 	c := &commands.Commands{Log: l, Pool: pool, Now: time.Now}
-	handler, err := api.New(api.Config{Commands: c, Stats: func(_ context.Context, portal string, _ uuid.UUID, _ time.Time, _ string, after eventstore.Cursor) (api.Figures, eventstore.Cursor, error) {
-		return api.Figures{At: time.Now().UTC(), Stats: map[string]projections.Figure{portal: {Unit: "count", Source: "log"}}}, after, nil
-	}})
+	reader := project(t, url, l, pool)
+	handler, err := api.New(api.Config{Commands: c, Reader: reader})
 	must(t, err)
-	s := &site{t: t, handler: conform(t, handler), routes: handler.(chi.Routes), commands: c}
+	s := &site{t: t, handler: conform(t, handler), routes: handler.(chi.Routes), commands: c, reader: reader}
 	hash, err := password.New().Hash(ctx, secret)
 	must(t, err)
 	_, err = c.CreateUser(ctx, commands.Caller{Actor: eventstore.Actor{Kind: "system", ID: "test", Via: "test"}, ID: uuid.New(), Fingerprint: []byte("x")},
@@ -66,6 +68,37 @@ func newSite(t *testing.T) *site {
 	must(t, err)
 	s.provider = s.login("provider@example.com")
 	return s
+}
+
+// project folds the log into the read models until the test ends.
+func project(t *testing.T, url string, l *eventstore.Log, pool *pgxpool.Pool) *projection.Reader {
+	t.Helper()
+	engine, err := projection.New(l, pool, slog.New(slog.DiscardHandler), projections.All()...)
+	must(t, err)
+	must(t, engine.Install(t.Context()))
+	app, err := migrations.Role(t.Context(), url, "app", nil)
+	must(t, err)
+	t.Cleanup(app.Close)
+	staff, err := migrations.Role(t.Context(), url, "staff", nil)
+	must(t, err)
+	t.Cleanup(staff.Close)
+	running, cancel := context.WithCancel(t.Context())
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); _ = engine.Run(running) }()
+	t.Cleanup(func() {
+		states, err := engine.States(context.WithoutCancel(running))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, state := range states {
+			if state.Parked > 0 {
+				t.Errorf("projection %s could not fold %d events", state.Name, state.Parked)
+			}
+		}
+		cancel()
+		<-stopped
+	})
+	return projection.NewReader(app, staff)
 }
 
 func must(t *testing.T, err error) {

@@ -25,7 +25,7 @@ const (
 func (s *server) fedRoutes() []route {
 	return []route{
 		{on: "GET /api/fed/providers/tenants", id: "listFederatedTenants", summary: "Lists the tenants that the caller may know, the newest first",
-			query: []parameter{limitParameter, cursorParameter}, gives: replies{200: page[tenantItem]{}}, codes: []problem.Code{problem.InvalidCursor},
+			query: []parameter{limitParameter, cursorParameter}, gives: replies{200: page[fedTenant]{}}, codes: []problem.Code{problem.InvalidCursor},
 			frame: s.eitherWay(providers, scopeReadTenants, s.fedTenants)},
 		{on: "GET /api/fed/providers/tenants/{id}", id: "getFederatedTenant", summary: "Shows a tenant, and what it has in numbers",
 			gives: replies{200: tenantShown{}}, codes: []problem.Code{problem.NotFound}, frame: s.eitherWay(providers, scopeReadTenants, s.fedTenant)},
@@ -72,8 +72,8 @@ func (s *server) eitherWay(roles []string, scope string, run func(http.ResponseW
 	return both
 }
 
-// tenantItem is a tenant in a list.
-type tenantItem struct {
+// fedTenant is a tenant in a list.
+type fedTenant struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Status    string    `json:"status"`
@@ -83,7 +83,7 @@ type tenantItem struct {
 
 // tenantShown is one tenant.
 type tenantShown struct {
-	Item        tenantItem   `json:",embed"`
+	Item        fedTenant   `json:",embed"`
 	Plan        string       `json:"plan"`
 	OwnerName   string       `json:"ownerName"`
 	Counts      tenantCounts `json:"counts"`
@@ -106,17 +106,17 @@ func (s *server) fedTenants(w http.ResponseWriter, v visitor) error {
 	if err != nil {
 		return err
 	}
-	var items []tenantItem
+	var items []fedTenant
 	for _, t := range tenants {
 		if v.mayKnow(t.ID) {
 			items = append(items, itemOf(t, users))
 		}
 	}
-	return newestFirst(s, w, v.Request, "fed tenants", items)
+	return newestFirst(s, w, v.Request, items)
 }
 
-func itemOf(t commands.Record[tenant.State], users map[string]int) tenantItem {
-	return tenantItem{t.ID, t.State.Name, t.State.Status, users[t.ID], t.CreatedAt}
+func itemOf(t commands.Record[tenant.State], users map[string]int) fedTenant {
+	return fedTenant{t.ID, t.State.Name, t.State.Status, users[t.ID], t.CreatedAt}
 }
 
 func (s *server) fedTenant(w http.ResponseWriter, v visitor) error {

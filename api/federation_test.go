@@ -24,7 +24,7 @@ func newFederation(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t)
 	s.commands.Secrets = eventstore.NewMasterKey().AEAD("partner key")
-	handler, err := api.New(api.Config{Commands: s.commands, PublicURL: publicURL, Logger: slog.New(slog.DiscardHandler)})
+	handler, err := api.New(api.Config{Commands: s.commands, Reader: s.reader, PublicURL: publicURL, Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	s.handler = conform(t, handler)
 	return s

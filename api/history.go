@@ -1,9 +1,6 @@
 package api
 
 import (
-	"crypto/hmac"
-	"encoding/base64"
-	"encoding/binary"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,63 +8,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/eventstore"
 )
-
-// page is one page of a list.
-type page[T any] struct {
-	Items      []T     `json:"items"`
-	NextCursor *string `json:"nextCursor"`
-}
-
-const (
-	defaultLimit = 25
-	maxLimit     = 100
-	pageMAC      = 12 // bytes, as many as a cursor carries
-)
-
-// limitOf reads how many items a page has.
-func limitOf(r *http.Request) (int, error) {
-	text := r.URL.Query().Get("limit")
-	if text == "" {
-		return defaultLimit, nil
-	}
-	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > maxLimit {
-		return 0, problem.Invalid(problem.FieldError{Field: "limit", Code: problem.FieldOutOfRange, Message: "must be 1 to 100"})
-	}
-	return limit, nil
-}
-
-// pageToken names where the next page of one list begins, in a way that nobody can make up or carry to another list.
-func (s *server) pageToken(space uuid.UUID, list string, at uint64) string {
-	b := binary.AppendUvarint(nil, at)
-	return base64.RawURLEncoding.EncodeToString(append(b, s.pageSum(space, list, b)...))
-}
-
-func (s *server) pageSum(space uuid.UUID, list string, b []byte) []byte {
-	return s.Commands.Log.ClaimKey(space, "page "+list+" "+string(b))[:pageMAC]
-}
-
-// pageOf reads the token that the request carries; 0 where it carries none.
-func (s *server) pageOf(r *http.Request, space uuid.UUID, list string) (uint64, error) {
-	text := r.URL.Query().Get("cursor")
-	if text == "" {
-		return 0, nil
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) <= pageMAC {
-		return 0, eventstore.ErrCursor
-	}
-	b, sum := b[:len(b)-pageMAC], b[len(b)-pageMAC:]
-	at, n := binary.Uvarint(b)
-	if n != len(b) || !hmac.Equal(sum, s.pageSum(space, list, b)) {
-		return 0, eventstore.ErrCursor
-	}
-	return at, nil
-}
 
 // eventItem is an event as history tells it.
 type eventItem struct {
@@ -112,7 +55,7 @@ func (s *server) history(w http.ResponseWriter, q request, m moment, stream stri
 	if err != nil {
 		return err
 	}
-	below, err := s.pageOf(q.Request, q.tenant, stream)
+	below, err := s.numberedPage(q.Request, q.tenant)
 	if err != nil {
 		return err
 	}
@@ -128,13 +71,12 @@ func (s *server) history(w http.ResponseWriter, q request, m moment, stream stri
 		return commands.ErrNotFound
 	}
 	if below > 0 {
-		events = events[:min(len(events), int(below)-1)]
+		events = events[:min(len(events), below-1)]
 	}
 	answer := page[eventItem]{Items: []eventItem{}}
 	if more := len(events) - limit; more > 0 {
 		events = events[more:]
-		token := s.pageToken(q.tenant, stream, uint64(events[0].Version))
-		answer.NextCursor = &token
+		answer.NextCursor = s.pageToken(q.Request, q.tenant, strconv.Itoa(events[0].Version))
 	}
 	facts, err := s.Commands.Log.Decode(q.Context(), events)
 	if err != nil {

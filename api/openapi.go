@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -212,6 +213,11 @@ func (d *description) content(form any) map[string]*huma.MediaType {
 		return nil
 	case media:
 		return map[string]*huma.MediaType{string(form): {Schema: &huma.Schema{Type: huma.TypeString}}}
+	case exported:
+		content := map[string]*huma.MediaType{formCSV: {Schema: &huma.Schema{Type: huma.TypeString}}}
+		maps.Copy(content, d.content(form.page))
+		maps.Copy(content, d.content(lines{form.item}))
+		return content
 	case lines:
 		return map[string]*huma.MediaType{ndjson: {Schema: d.schemas.Of(form.of)}}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -97,32 +98,31 @@ func (s *server) listPartners(w http.ResponseWriter, q request, m moment) error 
 			return err
 		}
 	}
-	return newestFirst(s, w, q.Request, "partners", partners)
+	return newestFirst(s, w, q.Request, partners)
 }
 
 // newestFirst answers a page of records that are given oldest first. The token counts from the oldest, so it names the same one
 // however many come after.
-func newestFirst[T any](s *server, w http.ResponseWriter, r *http.Request, list string, items []T) error {
+func newestFirst[T any](s *server, w http.ResponseWriter, r *http.Request, items []T) error {
 	limit, err := limitOf(r)
 	if err != nil {
 		return err
 	}
-	before, err := s.pageOf(r, eventstore.ProviderSpace, list)
+	before, err := s.numberedPage(r, eventstore.ProviderSpace)
 	if err != nil {
 		return err
 	}
 	answer := page[T]{Items: []T{}}
 	end := len(items)
-	if before != 0 && before < uint64(end) {
-		end = int(before)
+	if before != 0 && before < end {
+		end = before
 	}
 	start := max(0, end-limit)
 	for _, item := range slices.Backward(items[start:end]) {
 		answer.Items = append(answer.Items, item)
 	}
 	if start > 0 {
-		token := s.pageToken(eventstore.ProviderSpace, list, uint64(start))
-		answer.NextCursor = &token
+		answer.NextCursor = s.pageToken(r, eventstore.ProviderSpace, strconv.Itoa(start))
 	}
 	s.write(w, r, http.StatusOK, answer)
 	return nil

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
@@ -117,59 +116,6 @@ func (s *server) permit(r *http.Request, roles []string) (request, error) {
 	}
 	q.tenant = id
 	return q, nil
-}
-
-// moment is the point in the log that a read is about.
-type moment struct {
-	cursor eventstore.Cursor
-	past   bool // the reader asked for it by at
-}
-
-// position is the moment's in a lane; everything there is recorded by then.
-func (m moment) position(lane int) int64 { return m.cursor[lane].Position }
-
-// momentOf reads the moment that the parameter at names, else now. Records are folded from the log itself, so a cursor
-// that a read is to have passed is passed by now.
-func (s *server) momentOf(r *http.Request) (moment, error) {
-	log := s.Commands.Log
-	if token := r.Header.Get(CursorHeader); token != "" {
-		if _, err := log.ParseToken(token); err != nil {
-			return moment{}, err
-		}
-	}
-	now, err := log.Heads(r.Context())
-	if err != nil {
-		return moment{}, err
-	}
-	at := r.URL.Query().Get("at")
-	if at == "" {
-		return moment{cursor: now}, nil
-	}
-	if t, err := time.Parse(time.RFC3339, at); err == nil {
-		if err := s.noLater(t); err != nil {
-			return moment{}, err
-		}
-		cursor, err := log.AsOf(r.Context(), t)
-		return moment{cursor: cursor, past: true}, err
-	}
-	cursor, err := log.ParseToken(at)
-	if err != nil {
-		return moment{}, err
-	}
-	for lane, mark := range cursor {
-		if mark.Epoch != now[lane].Epoch || mark.Position > now[lane].Position {
-			return moment{}, problem.New(problem.InvalidCursor, "The cursor names events that this log does not hold.")
-		}
-	}
-	return moment{cursor: cursor, past: true}, nil
-}
-
-// noLater refuses a time that has not come.
-func (s *server) noLater(at time.Time) error {
-	if at.After(s.Commands.Now()) {
-		return problem.Invalid(problem.FieldError{Field: "at", Code: problem.FieldOutOfRange, Message: "must not be in the future"})
-	}
-	return nil
 }
 
 // command is the frame of every write: who may, the key, the version, the outcome's answer.

@@ -40,6 +40,9 @@ type media string
 // lines is a body in NDJSON: a zero value of one line's form.
 type lines struct{ of any }
 
+// exported is a list that is answered in pages or, where the caller accepts another form, streamed: zero values of a page and of an item.
+type exported struct{ page, item any }
+
 // parameter is what an address may carry after the question mark.
 type parameter struct {
 	name, meaning string
@@ -156,8 +159,8 @@ func (s *server) figured(run func(http.ResponseWriter, *http.Request, principal)
 // table lists every route.
 func (s *server) table() []route {
 	return slices.Concat(s.openRoutes(), s.sessionRoutes(), s.tenantRoutes(), s.leadRoutes(), s.recordRoutes(), s.invoiceRoutes(),
-		s.partnerRoutes(), s.federationRoutes(), s.federatedBillingRoutes(),
-		s.fedRoutes(), s.escalationRoutes(), s.userRoutes(), s.dealRoutes(), s.statsRoutes())
+		s.partnerRoutes(), s.federationRoutes(), s.federatedBillingRoutes(), s.fedRoutes(), s.escalationRoutes(), s.userRoutes(), s.dealRoutes(),
+		s.listRoutes(), s.portalRoutes())
 }
 
 // register puts the routes of the table, and nothing else, into the router.

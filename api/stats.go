@@ -2,107 +2,91 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
-	"github.com/streamflow/streamflow/domain"
-	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/projections"
 )
 
-// statsRoutes lists the routes of the dashboards' figures.
-func (s *server) statsRoutes() []route {
+// portalRoutes lists what every portal can read about itself.
+func (s *server) portalRoutes() []route {
+	behind := []problem.Code{problem.NotFound, problem.InvalidCursor, problem.ReadModelBehind}
 	return []route{
 		{on: "GET /api/portals/{portal}/stats", id: "getStats", summary: "Shows a portal's figures",
-			query: []parameter{atParameter, {"on", "effective time: the day whose figures they are", &huma.Schema{Type: huma.TypeString, Format: "date"}}, tenantParameter},
-			gives: replies{200: Figures{}}, codes: []problem.Code{problem.NotFound, problem.InvalidCursor, problem.ReadModelBehind}, frame: s.figured(s.stats)},
+			query: []parameter{atParameter, onParameter, tenantParameter}, gives: replies{200: Figures{}}, codes: behind, frame: s.figured(s.stats)},
+		{on: "GET /api/portals/{portal}/stats/{name}/events", id: "listStatEvents", summary: "Lists the events that a figure is the sum of, the newest first",
+			query: slices.Concat(ofPage, []parameter{onParameter, tenantParameter, choiceParameter("part", "the side of a ratio or a mean; the numerator where it is not given", projections.Numerator, projections.Denominator)}),
+			gives: replies{200: whyAnswer{}}, codes: append([]problem.Code{problem.FigureNotFromEvents}, behind...), frame: s.figured(s.why)},
+		{on: "GET /api/portals/{portal}/activity", id: "listActivity", summary: "Lists what happened lately, the newest first",
+			query: slices.Concat(ofPage, []parameter{tenantParameter}), gives: replies{200: page[activityItem]{}},
+			codes: []problem.Code{problem.NotFound, problem.InvalidCursor}, frame: s.figured(s.activity)},
 	}
 }
 
-// Figures are what a portal shows, by name.
+// portalRequest is one to a portal's own routes, from somebody who is signed in to it.
+type portalRequest struct {
+	request
+	portal string
+}
+
+// inPortal finds out for which tenant somebody asks: staff may name one, and else asks for all.
+func inPortal(r *http.Request, who principal) (portalRequest, error) {
+	q := portalRequest{request{Request: r, who: who, tenant: who.Tenant}, chi.URLParam(r, "portal")}
+	if named := r.URL.Query().Get("tenantId"); named != "" {
+		id, err := uuid.Parse(named)
+		if err != nil || q.tenant != uuid.Nil && q.tenant != id {
+			return q, commands.ErrNotFound
+		}
+		q.tenant = id
+	}
+	return q, nil
+}
+
+// Figures are what a portal shows, by name. Cursor is the part of the log that they reflect.
 type Figures struct {
 	Cursor string                        `json:"cursor"`
 	At     time.Time                     `json:"at"`
 	Stats  map[string]projections.Figure `json:"stats"`
 }
 
+// figuresRequest is one about figures: whose, as of when.
+type figuresRequest struct {
+	portalRequest
+	query  projection.Query
+	moment projections.Moment
+}
+
+func (s *server) askedFigures(r *http.Request, who principal) (q figuresRequest, err error) {
+	if q.portalRequest, err = inPortal(r, who); err != nil {
+		return q, err
+	}
+	var m moment
+	if q.query, m, err = s.modelQuery(r, q.tenant); err != nil {
+		return q, err
+	}
+	q.moment = projections.Moment{At: m.asOf(), Time: m.time}
+	q.moment.On, err = dayOf(r, m)
+	return q, err
+}
+
 // stats answers a portal's figures to those who are signed in to it.
 func (s *server) stats(w http.ResponseWriter, r *http.Request, who principal) error {
-	if s.Stats == nil {
-		p := problem.New(problem.Unavailable, "")
-		p.RetryAfter = retryAfter
-		return p
-	}
-	tenant := who.Tenant
-	if named := r.URL.Query().Get("tenantId"); named != "" {
-		id, err := uuid.Parse(named)
-		if err != nil || tenant != uuid.Nil && tenant != id {
-			return commands.ErrNotFound
-		}
-		tenant = id
-	}
-	on := r.URL.Query().Get("on")
-	if _, err := domain.ParseDate(on); on != "" && err != nil {
-		return problem.Invalid(problem.FieldError{Field: "on", Code: "invalid_date", Message: "is not a date like 2026-03-31"})
-	}
-	at, after, err := s.clocks(r)
+	q, err := s.askedFigures(r, who)
 	if err != nil {
 		return err
 	}
-	figures, reflected, err := s.Stats(r.Context(), chi.URLParam(r, "portal"), tenant, at, on, after)
+	figures, cursor, err := projections.Stats(r.Context(), s.Reader, q.portal, q.query, q.moment)
 	if err != nil {
 		return err
 	}
-	w.Header().Set(CursorHeader, s.Commands.Log.Token(reflected))
-	s.write(w, r, http.StatusOK, figures)
+	token := s.Commands.Log.Token(cursor)
+	w.Header().Set(CursorHeader, token)
+	s.write(w, r, http.StatusOK, Figures{token, q.moment.Time.UTC(), figures})
 	return nil
-}
-
-// clocks reads the recorded time that a figure is asked for, zero for now, and the cursor that it is to have passed.
-func (s *server) clocks(r *http.Request) (at time.Time, after eventstore.Cursor, err error) {
-	if token := r.Header.Get(CursorHeader); token != "" {
-		if after, err = s.Commands.Log.ParseToken(token); err != nil {
-			return at, nil, err
-		}
-	}
-	text := r.URL.Query().Get("at")
-	if text == "" {
-		return at, after, nil
-	}
-	at, err = time.Parse(time.RFC3339, text)
-	if err == nil {
-		return at, after, s.noLater(at)
-	}
-	cursor, err := s.Commands.Log.ParseToken(text)
-	if err != nil {
-		return at, nil, err
-	}
-	at, err = s.timeOf(r, cursor)
-	return at, after, err
-}
-
-// timeOf is when the last event of a cursor was recorded. Figures are kept by recorded time, which never falls in a lane.
-func (s *server) timeOf(r *http.Request, cursor eventstore.Cursor) (time.Time, error) {
-	var latest time.Time
-	for lane, mark := range cursor {
-		if mark.Position < 1 {
-			continue
-		}
-		events, err := s.Commands.Log.ReadLane(r.Context(), lane, mark.Position-1, 1)
-		if err != nil {
-			return latest, err
-		}
-		if len(events) == 0 {
-			return latest, problem.New(problem.InvalidCursor, "The cursor names events that this log does not hold.")
-		}
-		if events[0].RecordedAt.After(latest) {
-			latest = events[0].RecordedAt
-		}
-	}
-	return latest, nil
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
@@ -17,9 +16,10 @@ func (s *server) tenantRoutes() []route {
 	return []route{
 		{on: "POST /api/v2/tenants", id: "createTenant", summary: "Takes a business in, with its owner",
 			takes: newTenant{Name: "Acme", Owner: newOwner{Email: "ann@acme.example", Name: "Ann Lee"}}, gives: replies{201: shown}, codes: []problem.Code{problem.Duplicate}, frame: s.command(providers, s.createTenant)},
-		{on: "GET /api/v2/tenants", id: "listTenants", summary: "Lists the tenants, the newest first", gives: replies{200: page[commands.Record[tenant.State]]{}},
-			query: slices.Concat(ofPage, []parameter{textParameter("q", "part of the name"), textParameter("status", "active, suspended or closed"), textParameter("plan", "the plan's name")}),
-			frame: s.reading(providers, s.listTenants)},
+		{on: "GET /api/v2/tenants", id: "listTenants", summary: "Lists the tenants, the newest first", gives: replies{200: page[tenantItem]{}},
+			query: slices.Concat(ofPage, []parameter{textParameter("q", "part of the name"), textParameter("status", "active, suspended or closed"), textParameter("plan", "the plan's name"),
+				choiceParameter("sort", "the order; with - before it the largest first", tenantOrders...)}),
+			codes: []problem.Code{problem.ReadModelBehind}, frame: s.reading(providers, s.listTenants)},
 		{on: "GET /api/v2/tenants/{id}", id: "getTenant", summary: "Shows a tenant",
 			query: []parameter{atParameter}, gives: replies{200: shown}, frame: s.reading(providers, s.getTenant)},
 		{on: "POST /api/v2/tenants/{id}/suspend", id: "suspendTenant", summary: "Shuts a tenant's users and keys out until it is reactivated",
@@ -79,47 +79,6 @@ func (s *server) getTenant(w http.ResponseWriter, q request, m moment) error {
 	w.Header().Set("ETag", etag(record.Version))
 	s.write(w, q.Request, http.StatusOK, record)
 	return nil
-}
-
-// listTenants folds provider space, newest tenant first: a stable order under inserts.
-func (s *server) listTenants(w http.ResponseWriter, q request, m moment) error {
-	limit, err := limitOf(q.Request)
-	if err != nil {
-		return err
-	}
-	query := q.URL.Query()
-	list := "tenants " + query.Get("q") + "\n" + query.Get("status") + "\n" + query.Get("plan")
-	before, err := s.pageOf(q.Request, eventstore.ProviderSpace, list)
-	if err != nil {
-		return err
-	}
-	tenants, err := s.Commands.Tenants(q.Context(), m.position(s.Commands.Log.LaneOf(eventstore.ProviderSpace)))
-	if err != nil {
-		return err
-	}
-	if before == 0 || before > uint64(len(tenants)) {
-		before = uint64(len(tenants))
-	}
-	// The token counts tenants from the oldest, so it names the same one however many come after.
-	answer := page[commands.Record[tenant.State]]{Items: []commands.Record[tenant.State]{}}
-	for i := int(before) - 1; i >= 0; i-- {
-		if !matches(tenants[i].State, query.Get("q"), query.Get("status"), query.Get("plan")) {
-			continue
-		}
-		if len(answer.Items) == limit {
-			token := s.pageToken(eventstore.ProviderSpace, list, uint64(i)+1)
-			answer.NextCursor = &token
-			break
-		}
-		answer.Items = append(answer.Items, tenants[i])
-	}
-	s.write(w, q.Request, http.StatusOK, answer)
-	return nil
-}
-
-func matches(t tenant.State, text, status, plan string) bool {
-	return strings.Contains(strings.ToLower(t.Name), strings.ToLower(text)) &&
-		(status == "" || t.Status == status) && (plan == "" || t.Plan == plan)
 }
 
 func (s *server) suspendTenant(q request) (answer, error) {

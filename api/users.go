@@ -85,7 +85,7 @@ func (s *server) listUsers(w http.ResponseWriter, q request, m moment) error {
 	if err != nil {
 		return err
 	}
-	return newestFirst(s, w, q.Request, "users "+tenantOf(q), users)
+	return newestFirst(s, w, q.Request, users)
 }
 
 func (s *server) getUser(w http.ResponseWriter, q request, m moment) error {

@@ -40,9 +40,43 @@ func read[S any](ctx context.Context, l *eventstore.Log, space uuid.UUID, stream
 	return fold[S](ctx, l, events)
 }
 
+// Records folds many records as of a cursor, in the order named. Who has no event by then is left out.
+func Records[S any](ctx context.Context, c *Commands, refs []eventstore.Ref, at eventstore.Cursor) ([]Record[S], error) {
+	events, err := c.Log.ReadStreams(ctx, refs, at)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := c.Log.Decode(ctx, events) // all at once, because it looks the persons' keys up
+	if err != nil {
+		return nil, err
+	}
+	records := make([]Record[S], 0, len(refs))
+	for first := 0; first < len(events); {
+		next := first + 1
+		for next < len(events) && events[next].Tenant == events[first].Tenant && events[next].Stream == events[first].Stream {
+			next++
+		}
+		r, err := recordOf[S](events[first:next], facts[first:next])
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+		first = next
+	}
+	return records, nil
+}
+
 // fold makes the record of one stream's events, of which there is at least one.
 func fold[S any](ctx context.Context, l *eventstore.Log, events []eventstore.Event) (Record[S], error) {
-	state, err := eventstore.Fold[S](ctx, l, events)
+	facts, err := l.Decode(ctx, events)
+	if err != nil {
+		return Record[S]{}, err
+	}
+	return recordOf[S](events, facts)
+}
+
+func recordOf[S any](events []eventstore.Event, facts []eventstore.Fact) (Record[S], error) {
+	state, err := eventstore.Evolve[S](events, facts)
 	first, last := events[0], events[len(events)-1]
 	r := Record[S]{
 		ID: first.Stream.ID(), State: state, Version: last.Version,

@@ -72,3 +72,11 @@ func (l *Log) cursorSum(b []byte) []byte {
 func (l *Log) CursorOf(o Outcome) Cursor {
 	return Cursor{o.Lane: Mark{Epoch: l.Epoch(o.Lane), Position: o.Last()}}
 }
+
+// Columns is the cursor as arrays for a statement: lanes and positions.
+func (c Cursor) Columns() (lanes []int16, positions []int64) {
+	for lane, mark := range c {
+		lanes, positions = append(lanes, int16(lane)), append(positions, mark.Position)
+	}
+	return lanes, positions
+}

@@ -154,11 +154,17 @@ func State[S any](ctx context.Context, d *Decision, stream Stream) (S, int, erro
 
 // Fold evolves S over one stream's events, personal fields in the clear.
 func Fold[S any](ctx context.Context, l *Log, events []Event) (S, error) {
-	var s S
 	facts, err := l.Decode(ctx, events)
 	if err != nil {
+		var s S
 		return s, err
 	}
+	return Evolve[S](events, facts)
+}
+
+// Evolve is Fold where the events were decoded already.
+func Evolve[S any](events []Event, facts []Fact) (S, error) {
+	var s S
 	for i, f := range facts {
 		e, ok := f.(Evolver[S])
 		if !ok {

@@ -5,5 +5,5 @@ import "github.com/streamflow/streamflow/eventstore/projection"
 
 // All lists the read models.
 func All() []projection.Projection {
-	return []projection.Projection{Figures}
+	return []projection.Projection{Figures, Records}
 }

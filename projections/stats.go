@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,10 +16,11 @@ import (
 	"github.com/streamflow/streamflow/eventstore/projection"
 )
 
-// Figure is one number of a dashboard. An unknown one has no value and a reason; it is never 0.
+// Figure is one number of a dashboard. An unknown one has no value and a reason; it is never 0. A value with a reason is all that
+// can be known.
 type Figure struct {
 	Value  any    `json:"value"`
-	Unit   string `json:"unit"`   // count, money, ratio, days
+	Unit   string `json:"unit"`   // count, money, ratio, days, ms, perSecond
 	Source string `json:"source"` // log or gauge
 	Of     *Ratio `json:"of,omitempty"`
 	Reason string `json:"reason,omitempty"`
@@ -30,49 +32,74 @@ type Ratio struct {
 	Denominator int64 `json:"denominator"`
 }
 
-// Moment is what a figure is asked for: what the log knew at At (nil: now), of what held on the day On.
+// Moment is what a figure is asked for: what the log knew at At (nil: now), which is the time Time, of what held on the day On.
 type Moment struct {
-	At eventstore.Cursor
-	On domain.Date
+	At   eventstore.Cursor
+	On   domain.Date
+	Time time.Time
+
+	upTo eventstore.Cursor // At, or what the snapshot reflects
 }
 
-// sum is a range of entries: a measure, in a window of days that ends on the day asked, and of which anchors.
-type sum struct {
-	measure string
-	days    int  // the window's length by effective date; 0 is unbounded
-	month   bool // the window is the calendar month
-	cohort  int  // only anchors of the last so many days; 0 is all
-	overdue bool // only anchors before the day asked
-	own     bool // only the provider space: the platform's own invoices
+// pin says which part of the log a snapshot reflects, where the moment does not.
+func (m *Moment) pin(ctx context.Context, tx pgx.Tx) error {
+	if m.upTo = m.At; m.At != nil {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `select c.lane, c.position from log.projection p join log.checkpoint c on c.projection = p.name and c.generation = p.generation
+		where p.name = $1`, Figures.Name)
+	if err != nil {
+		return err
+	}
+	m.upTo = eventstore.Cursor{}
+	var lane int
+	var mark eventstore.Mark
+	_, err = pgx.ForEachRow(rows, []any{&lane, &mark.Position}, func() error { m.upTo[lane] = mark; return nil })
+	return err
 }
 
-// spec is how a figure is made of sums.
+// spec is how a figure is made: of sums of what events changed, or of a gauge.
 type spec struct {
 	name, unit string
 	sum        sum
 	per        *sum // the denominator of a ratio or a mean
+	gauge      gauge
 	reason     string
 }
 
-const later = "not measured yet"
+func unknown(name, unit, reason string) spec { return spec{name: name, unit: unit, reason: reason} }
 
-func unknown(name, unit string) spec { return spec{name: name, unit: unit, reason: later} }
+// unmeasured is a gauge that nobody reads yet.
+func unmeasured(name, unit, reason string) spec {
+	return spec{name: name, unit: unit, gauge: func(context.Context, pgx.Tx, uuid.UUID, Moment) (any, string, error) { return nil, reason, nil }}
+}
+
+const (
+	noRequests = "requests are not measured yet"
+	noVehicles = "vehicles are not kept yet"
+	noSignIns  = "counts accepted commands; a sign-in alone is not kept yet"
+)
 
 // dashboards are the figures of each portal, by their public names.
 var dashboards = map[string][]spec{
 	"provider": {
-		{name: "tenantsTotal", unit: "count", sum: sum{measure: "tenants"}}, unknown("tenantsActive30d", "count"), unknown("usersActive30d", "count"),
+		{name: "tenantsTotal", unit: "count", sum: sum{measure: "tenants"}},
+		{name: "tenantsActive30d", unit: "count", sum: sum{source: activeTenants, days: 30}, reason: noSignIns},
+		{name: "usersActive30d", unit: "count", sum: sum{source: activeUsers, days: 30}, reason: noSignIns},
 		{name: "leadsTotal", unit: "count", sum: sum{measure: "leads"}}, {name: "leadsConverted", unit: "count", sum: sum{measure: "conversions"}},
 		{name: "conversionRate", unit: "ratio", sum: sum{measure: "conversions"}, per: &sum{measure: "leads"}},
 		{name: "revenuePaid", unit: "money", sum: sum{measure: "paid", own: true}}, {name: "revenueOutstanding", unit: "money", sum: sum{measure: "receivable", own: true}},
-		{name: "revenueOverdue", unit: "money", sum: sum{measure: "receivable", overdue: true, own: true}}, unknown("mrr", "money"),
+		{name: "revenueOverdue", unit: "money", sum: sum{measure: "receivable", overdue: true, own: true}}, unknown("mrr", "money", "plans have no price yet"),
 		{name: "escalationsOpen", unit: "count", sum: sum{measure: "escalations"}}, {name: "escalationsBreached", unit: "count", sum: sum{measure: "breaches"}},
-		{name: "partnersActive", unit: "count", sum: sum{measure: "partners"}}, {name: "eventsTotal", unit: "count"},
+		{name: "partnersActive", unit: "count", sum: sum{measure: "partners"}}, {name: "eventsTotal", unit: "count", sum: sum{source: everyEvent}},
 	},
 	"developer": {
-		unknown("requests24h", "count"), unknown("errorRate24h", "ratio"), unknown("latencyP50Ms", "ms"), unknown("latencyP95Ms", "ms"),
-		unknown("eventsPerSecond", "perSecond"), unknown("projectionLagMax", "count"), unknown("rateLimited24h", "count"),
-		unknown("parkedEvents", "count"), unknown("deadLetters", "count"), unknown("signaturesRefused24h", "count"),
+		unmeasured("requests24h", "count", noRequests), unmeasured("errorRate24h", "ratio", noRequests),
+		unmeasured("latencyP50Ms", "ms", noRequests), unmeasured("latencyP95Ms", "ms", noRequests),
+		{name: "eventsPerSecond", unit: "perSecond", gauge: eventsPerSecond}, {name: "projectionLagMax", unit: "count", gauge: projectionLag},
+		unmeasured("rateLimited24h", "count", "refusals over a rate are not counted yet"),
+		{name: "parkedEvents", unit: "count", gauge: parkedEvents}, {name: "deadLetters", unit: "count", gauge: deadLetters},
+		unmeasured("signaturesRefused24h", "count", "refused signatures are not kept yet"),
 	},
 	"accountant": {
 		{name: "revenuePaid", unit: "money", sum: sum{measure: "paid"}}, {name: "revenueThisMonth", unit: "money", sum: sum{measure: "paid", month: true}},
@@ -86,9 +113,11 @@ var dashboards = map[string][]spec{
 		{name: "leadsHot", unit: "count", sum: sum{measure: "hot"}},
 		{name: "conversionRate90d", unit: "ratio", sum: sum{measure: "conversions", cohort: 90}, per: &sum{measure: "leads", days: 90}},
 		{name: "pipelineValue", unit: "money", sum: sum{measure: "pipeline"}}, {name: "pipelineWeighted", unit: "money", sum: sum{measure: "weighted"}},
-		{name: "wonThisMonth", unit: "money", sum: sum{measure: "won", month: true}}, unknown("averageDealSize", "money"),
+		{name: "wonThisMonth", unit: "money", sum: sum{measure: "won", month: true}},
+		{name: "averageDealSize", unit: "money", sum: sum{measure: "won", days: 90}, per: &sum{measure: "wins", days: 90}},
 		{name: "invoicesOutstanding", unit: "money", sum: sum{measure: "receivable"}},
-		unknown("vehiclesActive", "count"), unknown("vehiclesOutOfService", "count"), unknown("ticketsOpen", "count"), unknown("tasksDue", "count"),
+		unknown("vehiclesActive", "count", noVehicles), unknown("vehiclesOutOfService", "count", noVehicles),
+		unknown("ticketsOpen", "count", noVehicles), unknown("tasksDue", "count", "tasks are not kept yet"),
 	},
 }
 
@@ -101,109 +130,93 @@ func Stats(ctx context.Context, r *projection.Reader, portal string, q projectio
 	q.Projection = Figures.Name
 	figures := make(map[string]Figure, len(specs))
 	cursor, err := r.Read(ctx, q, func(ctx context.Context, tx pgx.Tx) error {
+		if err := m.pin(ctx, tx); err != nil {
+			return err
+		}
 		for _, s := range specs {
-			f := Figure{Unit: s.unit, Source: "log", Reason: s.reason}
-			if s.reason == "" && s.sum.measure != "" {
-				var err error
-				if f, err = s.value(ctx, tx, q.Tenant, m); err != nil {
-					return fmt.Errorf("figure %s: %w", s.name, err)
-				}
+			f, err := s.figure(ctx, tx, q.Tenant, m)
+			if err != nil {
+				return fmt.Errorf("figure %s: %w", s.name, err)
 			}
 			figures[s.name] = f
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	if m.At != nil {
+	if err == nil && m.At != nil {
 		cursor = m.At
 	}
-	if f, ok := figures["eventsTotal"]; ok {
-		var total int64
-		for _, mark := range cursor {
-			total += mark.Position
-		}
-		f.Value = total
-		figures["eventsTotal"] = f
-	}
-	return figures, cursor, nil
+	return figures, cursor, err
 }
 
-func (s spec) value(ctx context.Context, tx pgx.Tx, tenant uuid.UUID, m Moment) (Figure, error) {
-	f := Figure{Unit: s.unit, Source: "log"}
+func (s spec) figure(ctx context.Context, tx pgx.Tx, tenant uuid.UUID, m Moment) (f Figure, err error) {
+	f = Figure{Unit: s.unit, Source: "log", Reason: s.reason}
+	if s.gauge != nil {
+		f.Source = "gauge"
+		f.Value, f.Reason, err = s.gauge(ctx, tx, tenant, m)
+		return f, err
+	}
+	if !s.known() {
+		return f, nil
+	}
+	if s.sum.own && tenant != uuid.Nil {
+		f.Reason = notPerTenant
+		return f, nil
+	}
 	amounts, err := s.sum.read(ctx, tx, tenant, m)
+	if err != nil || s.per == nil {
+		f.Value = s.shown(amounts)
+		return f, err
+	}
+	per, err := s.per.read(ctx, tx, tenant, m)
 	if err != nil {
 		return f, err
 	}
-	var total int64
-	for _, a := range amounts {
-		total += a.Amount
+	if s.unit == "money" {
+		f.Value = quotients(amounts, per)
+		return f, nil
 	}
-	switch {
-	case s.unit == "money":
-		f.Value = amounts
-	case s.per == nil:
-		f.Value = total
-	default:
-		per, err := s.per.read(ctx, tx, tenant, m)
-		if err != nil {
-			return f, err
-		}
-		of := Ratio{Numerator: total}
-		for _, a := range per {
-			of.Denominator += a.Amount
-		}
-		if of.Denominator == 0 {
-			f.Reason = "nothing to divide by in this window"
-			return f, nil
-		}
-		f.Of = &of
-		f.Value = math.Round(float64(of.Numerator)/float64(of.Denominator)*1e4) / 1e4
+	of := Ratio{Numerator: total(amounts), Denominator: total(per)}
+	if of.Denominator == 0 {
+		f.Reason = "nothing to divide by in this window"
+		return f, nil
 	}
+	f.Of, f.Value = &of, math.Round(float64(of.Numerator)/float64(of.Denominator)*1e4)/1e4
 	return f, nil
 }
 
-// read adds up the range per currency. Now is read from the daily balances, any other time from the entries; both hold the same rows.
-func (s sum) read(ctx context.Context, tx pgx.Tx, tenant uuid.UUID, m Moment) ([]money.Amount, error) {
-	on := m.On.Time()
-	from, anchorFrom, anchorUntil := time.Time{}, time.Time{}, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-	switch {
-	case s.month:
-		from = time.Date(on.Year(), on.Month(), 1, 0, 0, 0, 0, time.UTC)
-	case s.days > 0:
-		from = on.AddDate(0, 0, 1-s.days)
+const notPerTenant = "the platform's own revenue is not told apart by tenant yet"
+
+// known says whether the figure is made of events.
+func (s spec) known() bool { return s.gauge == nil && s.sum != sum{} }
+
+// shown is what a sum adds up to in the figure's unit.
+func (s spec) shown(amounts []money.Amount) any {
+	if s.unit == "money" {
+		return amounts
 	}
-	if s.cohort > 0 {
-		anchorFrom = on.AddDate(0, 0, 1-s.cohort)
+	return total(amounts)
+}
+
+func total(amounts []money.Amount) (sum int64) {
+	for _, a := range amounts {
+		sum += a.Amount
 	}
-	if s.overdue {
-		anchorUntil = on
-	}
-	if s.own {
-		tenant = eventstore.ProviderSpace
-	}
-	args := []any{s.measure, from, on, anchorFrom, anchorUntil, tenant, tenant == uuid.Nil}
-	where := ` where measure = $1 and effective_on between $2 and $3 and anchor_on >= $4 and anchor_on < $5 and (tenant = $6 or $7)`
-	sql := `select currency, sum(delta)::bigint from balance` + where
-	if m.At != nil {
-		var lanes []int16
-		var positions []int64
-		for lane, mark := range m.At {
-			lanes, positions = append(lanes, int16(lane)), append(positions, mark.Position)
+	return sum
+}
+
+// quotients divides amounts by counts, currency by currency, half up.
+func quotients(amounts, counts []money.Amount) []money.Amount {
+	means := []money.Amount{}
+	for _, n := range counts {
+		i := slices.IndexFunc(amounts, func(a money.Amount) bool { return a.Currency == n.Currency })
+		if n.Amount <= 0 {
+			continue
 		}
-		sql = `select currency, sum(delta)::bigint from entry join unnest($8::smallint[], $9::bigint[]) at(lane, until) using (lane)` + where + ` and position <= until`
-		args = append(args, lanes, positions)
+		var sum int64
+		if i >= 0 {
+			sum = amounts[i].Amount
+		}
+		means = append(means, money.Of(int64(math.Floor(float64(sum)/float64(n.Amount)+0.5)), n.Currency))
 	}
-	rows, err := tx.Query(ctx, sql+` group by currency having sum(delta) <> 0 order by currency`, args...)
-	if err != nil {
-		return nil, err
-	}
-	amounts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a money.Amount, err error) {
-		return a, row.Scan(&a.Currency, &a.Amount)
-	})
-	if amounts == nil {
-		amounts = []money.Amount{}
-	}
-	return amounts, err
+	return means
 }

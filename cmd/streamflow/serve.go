@@ -12,26 +12,19 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/streamflow/streamflow/api"
 	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/guard/rate"
-	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
-	"github.com/streamflow/streamflow/domain"
-	"github.com/streamflow/streamflow/eventstore"
-	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/eventstore/relay"
 	"github.com/streamflow/streamflow/eventstore/seal"
-	"github.com/streamflow/streamflow/projections"
 	"github.com/streamflow/streamflow/web"
 )
 
 const (
 	drainTime  = 10 * time.Second // for requests that are running when the program is asked to end
-	behindWait = 2 * time.Second  // for a read model to pass the cursor that a read carries
 	sweepEvery = 5 * time.Minute  // addresses alone make some rows, and an unlogged table is cheap
 	lagLimit   = 10_000           // events; a node further behind gets no requests
 )
@@ -157,36 +150,7 @@ func (n *node) apiConfig(use *commands.Commands) api.Config {
 	limits.Limiter = rate.New(rate.Postgres(n.engine), 1, n.config.logger)
 	return api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Listen: n.config.addr,
 		TrustedProxies: n.config.proxies, Limits: limits, NoFederation: n.config.noFederation,
-		Stats: n.stats, Diagnose: n.diagnose, Ready: n.ready}
-}
-
-// stats answers a portal's figures. Without a day named, a window ends on the day of the time asked.
-func (n *node) stats(ctx context.Context, portal string, tenant uuid.UUID, at time.Time, on string, after eventstore.Cursor) (api.Figures, eventstore.Cursor, error) {
-	m := projections.Moment{On: domain.DateOf(time.Now())}
-	if !at.IsZero() {
-		cursor, err := n.log.AsOf(ctx, at)
-		if err != nil {
-			return api.Figures{}, nil, err
-		}
-		m.At, m.On = cursor, domain.DateOf(at)
-	}
-	if on != "" {
-		m.On = domain.Date(on)
-	}
-	figures, cursor, err := projections.Stats(ctx, n.reader, portal, projection.Query{Tenant: tenant, After: after, Wait: behindWait}, m)
-	if errors.Is(err, projection.ErrBehind) {
-		p := problem.New(problem.ReadModelBehind, "")
-		p.RetryAfter = time.Second
-		return api.Figures{}, nil, p
-	}
-	if err != nil {
-		return api.Figures{}, nil, err
-	}
-	shown := time.Now().UTC()
-	if !at.IsZero() {
-		shown = at.UTC()
-	}
-	return api.Figures{Cursor: n.log.Token(cursor), At: shown, Stats: figures}, cursor, nil
+		Diagnose: n.diagnose, Reader: n.reader, Ready: n.ready}
 }
 
 // ready says why this node should get no requests.
