@@ -26,7 +26,7 @@ func (s *site) limited(auth, ordinary, federation string) *site {
 		must(s.t, err)
 		return p
 	}
-	handler, err := api.New(api.Config{Commands: s.commands, PublicURL: publicURL, Logger: quiet, Limits: api.Limits{
+	handler, err := api.New(api.Config{Commands: s.commands, Reader: s.reader, PublicURL: publicURL, Logger: quiet, Limits: api.Limits{
 		Limiter: rate.New(rate.Postgres(s.commands.Pool), 1, quiet), Auth: policy("auth", auth), API: policy("api", ordinary), Federation: policy("federation", federation)}})
 	must(s.t, err)
 	other := *s
@@ -168,7 +168,7 @@ func TestALimitHoldsOverInstances(t *testing.T) {
 func TestALimitNeedsALimiter(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	if _, err := api.New(api.Config{Commands: s.commands, Limits: api.Limits{API: rate.Policy{Name: "api", Limit: 1}}}); err == nil {
+	if _, err := api.New(api.Config{Commands: s.commands, Reader: s.reader, Limits: api.Limits{API: rate.Policy{Name: "api", Limit: 1}}}); err == nil {
 		t.Error("a limit that nothing keeps was accepted")
 	}
 }
@@ -179,7 +179,7 @@ func TestFederationSwitchedOff(t *testing.T) {
 	_, in := s.tenant("ours")
 	_, key := s.partner(in, bothEscalations)
 	s.want(s.sign(key, "GET", "/api/federation/status", call{}), 200, "")
-	handler, err := api.New(api.Config{Commands: s.commands, PublicURL: publicURL, NoFederation: true})
+	handler, err := api.New(api.Config{Commands: s.commands, Reader: s.reader, PublicURL: publicURL, NoFederation: true})
 	must(t, err)
 	s.handler = conform(t, handler)
 	s.want(s.sign(key, "GET", "/api/federation/status", call{}), 404, "not_found")
