@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -47,14 +48,26 @@ type Config struct {
 	Diagnose func(context.Context) (Diagnostics, error)
 	// Reader reads the read models behind lists and figures.
 	Reader *projection.Reader
+	// Source names the installation in CloudEvents, as the bus does.
+	Source string
 	// Ready says why the server should get no requests. Nil: it is always ready.
 	Ready func(context.Context) error
 }
 
+// Probes is the handler of a node that answers nobody but those who watch over it.
+func Probes(c Config) (http.Handler, error) {
+	s := &server{Config: c, router: chi.NewRouter()}
+	s.router.Use(guard.WithCaller(c.TrustedProxies), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(c.Logger), guard.ReadBody, middleware.GetHead)
+	s.router.NotFound(func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.New(problem.NotFound, "")) })
+	s.router.MethodNotAllowed(s.wrongMethod)
+	return s.router, s.register(s.router, s.openRoutes())
+}
+
 type server struct {
 	Config
-	router  chi.Router
-	origins []string // that a request may be signed for
+	router    chi.Router
+	followers atomic.Int64 // streams that are open
+	origins   []string     // that a request may be signed for
 }
 
 // New makes the handler of all routes.
@@ -85,7 +98,7 @@ func New(c Config) (http.Handler, error) {
 	s.router.Use(guard.WithCaller(c.TrustedProxies), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(c.Logger), sameOrigin, guard.ReadBody, middleware.GetHead)
 	s.router.NotFound(func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.New(problem.NotFound, "")) })
 	s.router.MethodNotAllowed(s.wrongMethod)
-	return s.router, s.register(s.router)
+	return s.router, s.register(s.router, s.table())
 }
 
 // Those who may do what with a tenant's records.

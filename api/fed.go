@@ -83,7 +83,7 @@ type fedTenant struct {
 
 // tenantShown is one tenant.
 type tenantShown struct {
-	Item        fedTenant   `json:",embed"`
+	Item        fedTenant    `json:",embed"`
 	Plan        string       `json:"plan"`
 	OwnerName   string       `json:"ownerName"`
 	Counts      tenantCounts `json:"counts"`

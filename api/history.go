@@ -4,49 +4,11 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/history"
 )
-
-// eventItem is an event as history tells it.
-type eventItem struct {
-	ID            uuid.UUID         `json:"id"`
-	Cursor        string            `json:"cursor"`
-	Lane          int               `json:"lane"`
-	Position      int64             `json:"position"`
-	TenantID      uuid.UUID         `json:"tenantId"`
-	Stream        eventstore.Stream `json:"stream"`
-	Version       int               `json:"version"`
-	Type          string            `json:"type"`
-	SchemaVersion int               `json:"schemaVersion"`
-	RecordedAt    time.Time         `json:"recordedAt"`
-	EffectiveAt   *time.Time        `json:"effectiveAt"`
-	Actor         eventstore.Actor  `json:"actor"`
-	CommandID     uuid.UUID         `json:"commandId"`
-	CorrelationID string            `json:"correlationId"`
-	CausationID   *uuid.UUID        `json:"causationId"`
-	Data          eventstore.Fact   `json:"data"`
-}
-
-func (s *server) eventItem(e eventstore.Event, fact eventstore.Fact) eventItem {
-	log := s.Commands.Log
-	item := eventItem{
-		ID: e.ID, Cursor: log.Token(eventstore.Cursor{e.Lane: {Epoch: log.Epoch(e.Lane), Position: e.Position}}),
-		Lane: e.Lane, Position: e.Position, TenantID: e.Tenant, Stream: e.Stream, Version: e.Version, Type: e.Type, SchemaVersion: e.SchemaVersion,
-		RecordedAt: e.RecordedAt, Actor: e.Actor, CommandID: e.CommandID, CorrelationID: e.CorrelationID, Data: fact,
-	}
-	if !e.EffectiveAt.IsZero() {
-		item.EffectiveAt = &e.EffectiveAt
-	}
-	if e.CausationID != uuid.Nil {
-		item.CausationID = &e.CausationID
-	}
-	return item
-}
 
 // history answers with a record's own events, newest first. Who may read the record may read what happened to it, the
 // personal fields among it.
@@ -73,18 +35,15 @@ func (s *server) history(w http.ResponseWriter, q request, m moment, stream stri
 	if below > 0 {
 		events = events[:min(len(events), below-1)]
 	}
-	answer := page[eventItem]{Items: []eventItem{}}
+	answer := page[history.Item]{}
 	if more := len(events) - limit; more > 0 {
 		events = events[more:]
 		answer.NextCursor = s.pageToken(q.Request, q.tenant, strconv.Itoa(events[0].Version))
 	}
-	facts, err := s.Commands.Log.Decode(q.Context(), events)
-	if err != nil {
+	if answer.Items, err = history.Items(q.Context(), s.Commands.Log, events, true); err != nil {
 		return err
 	}
-	for i, e := range slices.Backward(events) {
-		answer.Items = append(answer.Items, s.eventItem(e, facts[i]))
-	}
+	slices.Reverse(answer.Items)
 	s.write(w, q.Request, http.StatusOK, answer)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/streamflow/streamflow/domain/lead"
 	"github.com/streamflow/streamflow/domain/money"
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/history"
 )
 
 // leadRoutes lists the routes of leads.
@@ -27,7 +28,7 @@ func (s *server) leadRoutes() []route {
 		{on: "PATCH /api/v2/leads/{id}", id: "updateLead", summary: "Changes the given fields of a lead", takes: domain.Patch[lead.Details]{}, gives: replies{200: shown},
 			codes: []problem.Code{problem.DuplicateLead, problem.InvalidTransition}, frame: s.command(sellers, s.updateLead)},
 		{on: "GET /api/v2/leads/{id}/history", id: "getLeadHistory", summary: "Lists a lead's events, the newest first",
-			query: slices.Concat(ofPage, []parameter{tenantParameter}), gives: replies{200: page[eventItem]{}}, frame: s.reading(readers, s.leadHistory)},
+			query: slices.Concat(ofPage, []parameter{tenantParameter}), gives: replies{200: page[history.Item]{}}, frame: s.reading(readers, s.leadHistory)},
 		{on: "POST /api/v2/leads/{id}/contact", id: "contactLead", summary: "Says that somebody spoke to the lead",
 			takes: occurrence{}, gives: replies{200: shown}, codes: transition, frame: s.command(sellers, s.contactLead)},
 		{on: "POST /api/v2/leads/{id}/qualify", id: "qualifyLead", summary: "Says that the lead may become a customer",

@@ -218,6 +218,14 @@ func (d *description) content(form any) map[string]*huma.MediaType {
 		maps.Copy(content, d.content(form.page))
 		maps.Copy(content, d.content(lines{form.item}))
 		return content
+	case forms:
+		all := map[string]*huma.MediaType{}
+		for _, one := range form {
+			maps.Copy(all, d.content(one))
+		}
+		return all
+	case typed:
+		return map[string]*huma.MediaType{form.media: {Schema: d.schemas.Of(form.of)}}
 	case lines:
 		return map[string]*huma.MediaType{ndjson: {Schema: d.schemas.Of(form.of)}}
 	}

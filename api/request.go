@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
@@ -50,14 +51,15 @@ func decodePatch[T any](r *http.Request, patch *domain.Patch[T]) error {
 	return nil
 }
 
-// parameters refuses what the address asks beyond the declared names, and a name that is there twice.
+// parameters refuses what the address asks beyond the declared names, and a name that is there twice unless it is a list.
 func parameters(r *http.Request, declared []parameter) error {
 	var found []problem.FieldError
 	for name, values := range r.URL.Query() {
+		i := slices.IndexFunc(declared, func(p parameter) bool { return p.name == name })
 		switch {
-		case !slices.ContainsFunc(declared, func(p parameter) bool { return p.name == name }):
+		case i < 0:
 			found = append(found, problem.FieldError{Field: name, Code: problem.FieldUnknown, Message: "is not a parameter here"})
-		case len(values) > 1:
+		case len(values) > 1 && declared[i].form.Type != huma.TypeArray:
 			found = append(found, problem.FieldError{Field: name, Code: problem.FieldOutOfRange, Message: "is there more than once"})
 		}
 	}

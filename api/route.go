@@ -37,6 +37,15 @@ type replies map[int]any
 // media is a body that is not JSON: its type.
 type media string
 
+// forms is a body that the Accept header chooses the form of.
+type forms []any
+
+// typed is a body in JSON of a type of its own: a zero value of its form.
+type typed struct {
+	media string
+	of    any
+}
+
 // lines is a body in NDJSON: a zero value of one line's form.
 type lines struct{ of any }
 
@@ -160,13 +169,13 @@ func (s *server) figured(run func(http.ResponseWriter, *http.Request, principal)
 func (s *server) table() []route {
 	return slices.Concat(s.openRoutes(), s.sessionRoutes(), s.tenantRoutes(), s.leadRoutes(), s.recordRoutes(), s.invoiceRoutes(),
 		s.partnerRoutes(), s.federationRoutes(), s.federatedBillingRoutes(), s.fedRoutes(), s.escalationRoutes(), s.userRoutes(), s.dealRoutes(),
-		s.listRoutes(), s.portalRoutes())
+		s.listRoutes(), s.portalRoutes(), s.eventRoutes())
 }
 
-// register puts the routes of the table, and nothing else, into the router.
-func (s *server) register(r chi.Router) error {
+// register puts the routes of a table, and nothing else, into the router.
+func (s *server) register(r chi.Router, table []route) error {
 	known := map[string]string{}
-	for _, declared := range s.table() {
+	for _, declared := range table {
 		if other, twice := known[declared.id]; twice || declared.id == "" || declared.summary == "" || len(declared.gives) == 0 {
 			return fmt.Errorf("api: route %s needs an id of its own, a summary and an answer; its id %q is also that of %q", declared.on, declared.id, other)
 		}

@@ -13,13 +13,14 @@ import (
 	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/domain/money"
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/history"
 	"github.com/streamflow/streamflow/projections"
 )
 
 // whyItem is one event and what it adds to a figure: an amount of money, or a whole number.
 type whyItem struct {
-	Event        eventItem `json:"event"`
-	Contribution any       `json:"contribution"`
+	Event        history.Item `json:"event"`
+	Contribution any          `json:"contribution"`
 }
 
 // whyAnswer is a page of what a figure is made of. Sum is that of all contributions, whatever the page.
@@ -105,13 +106,13 @@ func (s *server) whyItems(r *http.Request, why projections.Reasons) ([]whyItem, 
 	if err != nil {
 		return nil, err
 	}
+	told, err := history.Items(r.Context(), s.Commands.Log, events, false)
+	if err != nil {
+		return nil, err
+	}
 	items := make([]whyItem, len(events))
-	for i, e := range events {
-		fact, err := s.Commands.Log.Registry().Decode(e)
-		if err != nil {
-			return nil, err
-		}
-		items[i] = whyItem{s.eventItem(e, fact), why.Items[i].Amount.Amount}
+	for i := range told {
+		items[i] = whyItem{told[i], why.Items[i].Amount.Amount}
 		if why.Money {
 			items[i].Contribution = why.Items[i].Amount
 		}

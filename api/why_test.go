@@ -11,22 +11,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/streamflow/streamflow/api/guard/password"
-	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain/user"
 	"github.com/streamflow/streamflow/eventstore"
 )
-
-// staff makes an account of the provider's own people and signs it in.
-func (s *site) staff(role string) string {
-	s.t.Helper()
-	hash, err := password.New().Hash(s.t.Context(), secret)
-	must(s.t, err)
-	_, err = s.commands.CreateUser(s.t.Context(), commands.Caller{Actor: eventstore.Actor{Kind: "system", ID: "test", Via: "test"}, ID: uuid.New(), Fingerprint: []byte("x")},
-		commands.CreateUser{Create: user.Create{Email: role + "@staff.example", Name: role, Role: role}, PasswordHash: hash})
-	must(s.t, err)
-	return s.login(role + "@staff.example")
-}
 
 // business is a tenant with some of everything that a figure is made of.
 func (s *site) business(name string) (owner string, after string) {

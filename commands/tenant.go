@@ -73,6 +73,8 @@ type madeTenant struct {
 type CreateUser struct {
 	user.Create
 	PasswordHash string // PHC string
+	// Setting names what in the environment the account stands for, where it does; see [Commands.UserOfSetting].
+	Setting string
 }
 
 // CreateUser makes an account, for a tenant's user or for the provider's own staff.
@@ -87,6 +89,11 @@ func (c *Commands) CreateUser(ctx context.Context, by Caller, command CreateUser
 		}
 		id := newID()
 		d.Answer(Made{id})
+		if command.Setting != "" {
+			if holder, held := d.Take(eventstore.Stream(user.Stream(id)), settingClaim(command.Setting)); held {
+				return errDuplicateUser.With("existingId", holder.ID())
+			}
+		}
 		return c.makeUser(d, id, command.Create)
 	})
 	return c.keepPassword(ctx, out, err, command.PasswordHash)

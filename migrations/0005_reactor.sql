@@ -24,7 +24,7 @@ create table log.effect (
 create index effect_position on log.effect (lane, position);
 comment on table log.effect is 'Effects that were done. A recorded one is never executed again.';
 comment on column log.effect.reactor is 'The reactor.';
-comment on column log.effect.effect is 'UUIDv8 from the SHA-256 of reactor, lane, position and number: the same in every repetition.';
+comment on column log.effect.effect is 'UUIDv8 from the SHA-256 of reactor, id of the event and number: the same in every repetition.';
 comment on column log.effect.lane is 'Lane of the event it follows from.';
 comment on column log.effect.position is 'Position of that event.';
 comment on column log.effect.done_at is 'When it was recorded, by the clock of the database.';

@@ -23,6 +23,7 @@ var settings = []setting{
 	{"STREAMFLOW_DATA", "folder of the embedded servers and secrets (./data)"},
 	{"STREAMFLOW_DATABASE_URL", "Postgres to use (empty: an embedded one)"},
 	{"STREAMFLOW_NATS_URL", "NATS to use (empty: an embedded one)"},
+	{"STREAMFLOW_ROLES", "what this node does: api, relay, projector, reactor (all)"},
 	{"STREAMFLOW_LANES", "ordered ledgers, fixed at the first start (1)"},
 	{"STREAMFLOW_MASTER_KEY", "32 bytes in base64 (embedded default: made once)"},
 	{"STREAMFLOW_POSTGRES_BIN", "folder of the Postgres programs"},
@@ -32,6 +33,12 @@ var settings = []setting{
 	{"STREAMFLOW_RATE_FEDERATION", "signed requests per key (6000/1m)"},
 	{"STREAMFLOW_RATE_ANALYTICS", "analytic reports per user (1000/10m)"},
 	{"STREAMFLOW_TRUSTED_PROXIES", "networks whose X-Forwarded-For and -Proto count (none)"},
+	{"STREAMFLOW_PROVIDER_EMAIL", "staff account of the provider portal; DEVELOPER and ACCOUNTANT likewise"},
+	{"STREAMFLOW_PROVIDER_PASSWORD", "its password; a change takes effect at the next start"},
+	{"STREAMFLOW_DEVELOPER_EMAIL", "staff account of the developer portal"},
+	{"STREAMFLOW_DEVELOPER_PASSWORD", "its password"},
+	{"STREAMFLOW_ACCOUNTANT_EMAIL", "staff account of the accountant portal"},
+	{"STREAMFLOW_ACCOUNTANT_PASSWORD", "its password"},
 	{"STREAMFLOW_LOG", "debug, info, warn or error (info)"},
 }
 
@@ -41,6 +48,8 @@ type config struct {
 	noFederation                                                        bool
 	rates                                                               api.Limits // without a limiter
 	proxies                                                             []netip.Prefix
+	roles                                                               roles
+	accounts                                                            []account // of the staff
 	logger                                                              *slog.Logger
 }
 
@@ -76,6 +85,12 @@ func readConfig(environ []string, warnings io.Writer) (config, error) {
 	var err error
 	if c.lanes, err = strconv.Atoi(or("STREAMFLOW_LANES", "1")); err != nil || c.lanes < 1 {
 		return config{}, usageError{"STREAMFLOW_LANES is a number from 1"}
+	}
+	if c.roles, err = readRoles(or("STREAMFLOW_ROLES", strings.Join(allRoles, ","))); err != nil {
+		return config{}, usageError{"STREAMFLOW_ROLES: " + err.Error()}
+	}
+	if c.accounts, err = readAccounts(env); err != nil {
+		return config{}, err
 	}
 	if c.masterKey != "" {
 		if raw, err := base64.StdEncoding.DecodeString(c.masterKey); err != nil || len(raw) != 32 {

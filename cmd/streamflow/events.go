@@ -3,100 +3,108 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
+	"errors"
 	"fmt"
 	"io"
-	"path"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/history"
 )
 
-// printedEvent is an event as `events` prints it.
-type printedEvent struct {
-	ID            uuid.UUID        `json:"id"`
-	Cursor        string           `json:"cursor"`
-	Lane          int              `json:"lane"`
-	Position      int64            `json:"position"`
-	TenantID      uuid.UUID        `json:"tenantId"`
-	Stream        string           `json:"stream"`
-	Version       int              `json:"version"`
-	Type          string           `json:"type"`
-	SchemaVersion int              `json:"schemaVersion"`
-	RecordedAt    time.Time        `json:"recordedAt"`
-	EffectiveAt   time.Time        `json:"effectiveAt,omitzero"`
-	Actor         eventstore.Actor `json:"actor"`
-	CommandID     uuid.UUID        `json:"commandId"`
-	CorrelationID string           `json:"correlationId"`
-	Data          json.RawMessage  `json:"data"`
+// eventOptions is what the command line asks for.
+type eventOptions struct {
+	after, until, tenant, stream, format, out string
+	types                                     repeated
+	follow, quiet, json                       bool
 }
 
-// events prints history, lane by lane, in the order of positions.
-func events(ctx context.Context, c call) error {
-	flags := flag.NewFlagSet("events", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	after := flags.String("after", "", "")
-	typ := flags.String("type", "*", "")
-	tenant := flags.String("tenant", "", "")
-	follow := flags.Bool("follow", false, "")
-	if err := flags.Parse(c.args); err != nil {
-		return usageError{err.Error()}
+func readEventOptions(c call) (eventOptions, error) {
+	var o eventOptions
+	flags := newFlags("events")
+	flags.StringVar(&o.after, "after", "", "begin after this `TIME` (RFC 3339) or cursor; every event's own cursor goes on exactly behind it")
+	flags.StringVar(&o.until, "until", "", "end with what was recorded at this `TIME` or lies at this cursor (now)")
+	flags.Var(&o.types, "type", "only events of `TYPE`: lead.created, or lead.* for a category; may be repeated")
+	flags.StringVar(&o.tenant, "tenant", "", "only events of the tenant with this `ID`")
+	flags.StringVar(&o.stream, "stream", "", "only events of one record: `CATEGORY-ID`; quicker with --tenant")
+	flags.BoolVar(&o.follow, "follow", false, "go on with what is committed, until interrupted")
+	flags.StringVar(&o.format, "format", "ndjson", "`FORMAT`: ndjson, csv (data as JSON text), cloudevents (one a line) or parquet")
+	flags.StringVar(&o.out, "out", "", "write to `FILE`, which appears when it is whole")
+	flags.BoolVar(&o.quiet, "quiet", false, "show no progress")
+	flags.BoolVar(&o.json, "json", false, "with --out: print what was written as a JSON object; without: the same as --format ndjson")
+	if err := c.parseOnly(flags); err != nil {
+		return o, err
 	}
-	if _, err := path.Match(*typ, ""); err != nil {
-		return usageError{"--type is a type such as lead.created, or lead.*"}
+	switch {
+	case o.format == "cloudevents-batch", !strings.Contains(" "+strings.Join(history.Formats, " ")+" ", " "+o.format+" "):
+		return o, usageError{fmt.Sprintf("--format %q is not one of ndjson, csv, cloudevents, parquet", o.format)}
+	case o.json && o.out == "" && o.format != "ndjson":
+		return o, usageError{"--json and --format " + o.format + " exclude each other"}
+	case o.follow && !history.Streams(o.format):
+		return o, usageError{"--follow has no end, and " + o.format + " is only whole at its end"}
+	case o.follow && (o.out != "" || o.until != ""):
+		return o, usageError{"--follow has no end: it takes neither --out nor --until"}
+	case o.format == "parquet" && o.out == "" && isTerminal(c.out):
+		return o, usageError{"parquet is nothing for a terminal: name a file with --out"}
+	}
+	return o, nil
+}
+
+// events prints history.
+func events(ctx context.Context, c call) error {
+	o, err := readEventOptions(c)
+	if err != nil {
+		return err
+	}
+	q := history.Query{}
+	if o.tenant != "" {
+		if q.Tenant, err = uuid.Parse(o.tenant); err != nil {
+			return usageError{"--tenant is the id of one"}
+		}
+	}
+	if q.Stream = eventstore.Stream(o.stream); o.stream != "" && q.Stream.ID() == "" {
+		return usageError{"--stream is a category and an id, with a dash between them"}
 	}
 	n, err := openNode(ctx, c.config, false, false)
 	if err != nil {
 		return err
 	}
 	defer n.close()
-	from := eventstore.Cursor{}
-	if *after != "" {
-		if from, err = n.cursor(ctx, *after); err != nil {
+	if q.Types, err = history.Types(n.log.Registry(), o.types); err != nil {
+		return usageError{"--type " + err.Error()}
+	}
+	if q.After, err = n.cursor(ctx, o.after); err != nil {
+		return err
+	}
+	if q.Until, err = n.cursor(ctx, o.until); err != nil {
+		return err
+	}
+	if o.follow {
+		return n.followEvents(ctx, c, o, q)
+	}
+	if q.Until == nil {
+		if q.Until, err = n.log.Heads(ctx); err != nil {
 			return err
 		}
 	}
-	wanted := func(e eventstore.Event) bool {
-		matched, _ := path.Match(*typ, e.Type)
-		return matched && (*tenant == "" || e.Tenant.String() == *tenant)
-	}
-	encoder := json.NewEncoder(c.out)
-	for {
-		heads, err := n.log.Heads(ctx)
-		if err != nil {
-			return err
-		}
-		for lane := 1; lane <= n.log.Lanes(); lane++ {
-			for page, err := range n.log.Scan(ctx, lane, from[lane].Position, heads[lane].Position) {
-				if err != nil {
-					return err
-				}
-				for _, e := range page {
-					if wanted(e) {
-						if err := encoder.Encode(n.printed(e)); err != nil {
-							return err
-						}
-					}
-				}
-			}
-		}
-		from = heads
-		if !*follow {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
+	return n.writeEvents(ctx, c, o, q)
 }
 
-// cursor reads what --after takes: a time, or a cursor of this installation.
+// cursor reads what --after takes: a time, or a cursor of this installation. None is nil.
 func (n *node) cursor(ctx context.Context, text string) (eventstore.Cursor, error) {
+	if text == "" {
+		return nil, nil
+	}
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		if at.After(time.Now()) {
+			return nil, usageError{text + " is in the future"}
+		}
 		return n.log.AsOf(ctx, at)
 	}
 	cursor, err := n.log.ParseToken(text)
@@ -106,11 +114,91 @@ func (n *node) cursor(ctx context.Context, text string) (eventstore.Cursor, erro
 	return cursor, nil
 }
 
-func (n *node) printed(e eventstore.Event) printedEvent {
-	return printedEvent{
-		ID: e.ID, Cursor: n.log.Token(eventstore.Cursor{e.Lane: {Epoch: n.log.Epoch(e.Lane), Position: e.Position}}),
-		Lane: e.Lane, Position: e.Position, TenantID: e.Tenant, Stream: string(e.Stream), Version: e.Version, Type: e.Type,
-		SchemaVersion: e.SchemaVersion, RecordedAt: e.RecordedAt, EffectiveAt: e.EffectiveAt, Actor: e.Actor,
-		CommandID: e.CommandID, CorrelationID: e.CorrelationID, Data: e.Data,
+// followEvents prints until it is interrupted, or nobody reads any more.
+func (n *node) followEvents(ctx context.Context, c call, o eventOptions, q history.Query) error {
+	encoder, err := history.NewEncoder(o.format, c.out, n.source)
+	if err != nil {
+		return err
 	}
+	idle := func() error {
+		if err := encoder.Flush(); err != nil {
+			return err
+		}
+		return readerGone(c.out)
+	}
+	for item, err := range history.Follow(ctx, n.log, q, idle) {
+		if err != nil {
+			return err
+		}
+		if err := encoder.Write(item); err != nil {
+			return err
+		}
+	}
+	return encoder.Close()
+}
+
+// readerGone is an error when out is a pipe that nobody reads any more: while nothing happens, no write would tell.
+func readerGone(out io.Writer) error {
+	file, ok := out.(*os.File)
+	if !ok {
+		return nil
+	}
+	fds := []unix.PollFd{{Fd: int32(file.Fd())}}
+	if _, err := unix.Poll(fds, 0); err == nil && fds[0].Revents&(unix.POLLERR|unix.POLLNVAL) != 0 {
+		return unix.EPIPE
+	}
+	return nil
+}
+
+// writtenEvents is what a run came to.
+type writtenEvents struct {
+	Events int64  `json:"events"`
+	Cursor string `json:"cursor"` // to go on from
+	Out    string `json:"out"`
+}
+
+func (n *node) writeEvents(ctx context.Context, c call, o eventOptions, q history.Query) (err error) {
+	out := c.out
+	if o.out != "" {
+		// Beside its place, so that the rename is one step; readable by its owner alone, like everything about people.
+		file, err := os.CreateTemp(filepath.Dir(o.out), "."+filepath.Base(o.out)+".*")
+		if err != nil {
+			return err
+		}
+		defer os.Remove(file.Name()) // nothing is there once it was renamed
+		defer file.Close()
+		out = file
+	}
+	encoder, err := history.NewEncoder(o.format, out, n.source)
+	if err != nil {
+		return err
+	}
+	p := newProgress(c.err, o.quiet || o.out == "" && isTerminal(c.out), "events")
+	defer p.end()
+	for item, err := range history.Read(ctx, n.log, q) {
+		if err != nil {
+			return err
+		}
+		if err := encoder.Write(item); err != nil {
+			return err
+		}
+		p.add(1)
+	}
+	if err := errors.Join(ctx.Err(), encoder.Close()); err != nil {
+		return err
+	}
+	p.end()
+	file, ok := out.(*os.File)
+	if !ok || o.out == "" {
+		return nil
+	}
+	if err := errors.Join(file.Sync(), file.Close(), os.Rename(file.Name(), o.out)); err != nil {
+		return err
+	}
+	written := writtenEvents{p.added, n.log.Token(q.Until), o.out}
+	if o.json {
+		return json.NewEncoder(c.out).Encode(written)
+	}
+	fmt.Fprintf(c.err, "%d events in %s; --after %s goes on\n", written.Events, written.Out, written.Cursor)
+	return nil
 }

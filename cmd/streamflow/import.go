@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -81,9 +80,21 @@ func (p fixedPairs) Set(text string) error {
 	return nil
 }
 
-func readImportOptions(args []string) (importOptions, error) {
+func readImportOptions(c call) (importOptions, error) {
 	o := importOptions{mapped: map[string]string{}, fixed: map[string]string{}}
-	if len(args) < 2 {
+	flags := newFlags("import")
+	tenant := flags.String("tenant", "", "`ID` of the tenant that the records are for; needed")
+	flags.Var(pairs(o.mapped), "map", "take a field from a column: `COLUMN=field`; may be repeated (columns of the same name are found)")
+	flags.Var(fixedPairs(o.fixed), "set", "give a field one value in every row: `field=value`; may be repeated")
+	flags.StringVar(&o.layout, "date-layout", time.DateOnly, "`LAYOUT` of dates, written as the day 2006-01-02")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "look at every row and change nothing")
+	flags.BoolVar(&o.quiet, "quiet", false, "show no progress")
+	flags.BoolVar(&o.json, "json", false, "print the result as a JSON object")
+	args, err := c.parse(flags)
+	if err != nil {
+		return o, err
+	}
+	if len(args) != 2 {
 		return o, usageError{"say what the file holds, and name it"}
 	}
 	kind, ok := importKinds[args[0]]
@@ -91,22 +102,6 @@ func readImportOptions(args []string) (importOptions, error) {
 		return o, usageError{fmt.Sprintf("%q is not one of leads, invoices", args[0])}
 	}
 	o.kind, o.file = kind, args[1]
-	flags := flag.NewFlagSet("import", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	tenant := flags.String("tenant", "", "")
-	flags.Var(pairs(o.mapped), "map", "")
-	flags.Var(fixedPairs(o.fixed), "set", "")
-	flags.StringVar(&o.layout, "date-layout", time.DateOnly, "")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "")
-	flags.BoolVar(&o.quiet, "quiet", false, "")
-	flags.BoolVar(&o.json, "json", false, "")
-	if err := flags.Parse(args[2:]); err != nil {
-		return o, usageError{err.Error()}
-	}
-	if flags.NArg() > 0 {
-		return o, usageError{fmt.Sprintf("%q comes after the flags", flags.Arg(0))}
-	}
-	var err error
 	if o.tenant, err = uuid.Parse(*tenant); err != nil {
 		return o, usageError{"--tenant is the id of a tenant"}
 	}
@@ -140,7 +135,7 @@ func (o importOptions) knows(field string) bool {
 
 // importFile is the verb: a file's rows become commands, and what a rule or a look at the row refuses goes to a file of rejects.
 func importFile(ctx context.Context, c call) error {
-	o, err := readImportOptions(c.args)
+	o, err := readImportOptions(c)
 	if err != nil {
 		return err
 	}
@@ -161,9 +156,9 @@ func importFile(ctx context.Context, c call) error {
 		return err
 	}
 	job := importJob{options: o, rows: rows, importer: o.kind.open(use, o.tenant), seen: map[string]int{}}
-	done := job.showProgress(c.err)
+	job.progress = newProgress(c.err, o.quiet, "rows")
 	err = job.run(ctx)
-	done()
+	job.progress.end()
 	// What was refused is told even when the import could not go on.
 	where, rejectErr := job.writeRejects()
 	if err := errors.Join(err, rejectErr); err != nil {

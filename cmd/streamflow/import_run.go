@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,6 +31,8 @@ type importJob struct {
 	rows     *rowReader
 	importer rowImporter
 	seen     map[string]int // line of each row key
+
+	progress *progress
 
 	read, imported, unchanged atomic.Int64
 	mu                        sync.Mutex
@@ -88,6 +89,7 @@ func (j *importJob) take(ctx context.Context, r row) error {
 	if err == nil && !j.options.dryRun {
 		fresh, err = j.importer.bring(ctx, r)
 	}
+	j.progress.add(1)
 	switch {
 	case err == nil && fresh:
 		j.imported.Add(1)
@@ -130,28 +132,6 @@ func rowCaller(tenant [16]byte, kind, key, step, told string) commands.Caller {
 		Tenant: tenant, ID: guard.CommandID(tenant, "import", kind+"\n"+key+"\n"+step), Fingerprint: []byte(told),
 		Correlation: "import", Actor: eventstore.Actor{Kind: "system", ID: "import", Via: "cli"},
 	}
-}
-
-// showProgress tells how far it is, once a second and on a terminal only. The function it returns ends that.
-func (j *importJob) showProgress(out io.Writer) func() {
-	if j.options.quiet || !isTerminal(out) {
-		return func() {}
-	}
-	stop, ended := make(chan struct{}), make(chan struct{})
-	start := time.Now()
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-stop:
-				fmt.Fprintln(out)
-				return
-			case <-time.After(time.Second):
-				fmt.Fprintf(out, "\r%d rows, %.0f/s", j.done(), float64(j.done())/time.Since(start).Seconds())
-			}
-		}
-	}()
-	return func() { close(stop); <-ended }
 }
 
 // writeRejects writes the rows that were not taken, in the order of the file, and says where. Those of an earlier run are

@@ -28,7 +28,7 @@ func TestImportUsage(t *testing.T) {
 		{"import leads x.csv --tenant " + id + " --map Size=shoe", `"shoe" is not one of the fields`},
 		{"import leads x.csv --tenant " + id + " --set custom.=1", `"custom." is not one of the fields`},
 		{"import leads x.csv --tenant " + id + " --map Size", "COLUMN=field"},
-		{"import leads x.csv --tenant " + id + " more", `"more" comes after the flags`},
+		{"import leads x.csv --tenant " + id + " more", "say what the file holds"},
 	} {
 		var out bytes.Buffer
 		if code := run(strings.Fields(c.args), nil, &out, &out); code != 2 || !strings.Contains(out.String(), c.says) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -31,17 +32,17 @@ func (e usageError) Error() string { return e.text }
 
 func verbs() []verb {
 	return []verb{
-		{"serve", "[--demo] [--migrate]", "serves the portals and the API, and keeps the read models up to date", serve},
+		{"serve", "[--demo] [--migrate] [--roles R,…]", "serves the portals and the API, and keeps the read models up to date", serve},
 		{"migrate", "status|plan|up [--until N]", "brings the database up to this version", migrate},
-		{"projections", "[list [--json]|rebuild NAME [--force]|pause NAME|resume NAME|retry NAME|switch NAME]", "shows the read models' state and works on them", projectionsVerb},
-		{"events", "[--after TIME|CURSOR] [--type T] [--tenant ID] [--follow]", "prints history as NDJSON", events},
+		{"projections", "[list [--json]|rebuild NAME [--force] [--quiet]|pause NAME|resume NAME|retry NAME|switch NAME]", "shows the read models' state and works on them", projectionsVerb},
+		{"events", "[--after TIME|CURSOR] [--until TIME|CURSOR] [--type T …] [--tenant ID] [--stream S] [--follow] [--format F] [--out FILE]", "prints history, in the order of the log", events},
 		{"verify", "[--lane N] [--json] [--quiet]", "checks the invariants on the data that is there; exit 1 names the first position of everything that is wrong", verifyVerb},
 		{"import", "leads|invoices FILE --tenant T [--map COLUMN=field …] [--set field=value …] [--date-layout 1/2/2006] [--dry-run] [--quiet] [--json]", "brings a CSV file (.gz too) in by commands; running it again changes nothing", importFile},
 		{"replay", "--as-of TIME|CURSOR [--on DATE] [--portal P] [--tenant ID] [--json]", "prints every dashboard figure as it stood then", replay},
 		{"openapi", "", "prints the contract of the routes (OpenAPI 3.1)", openapi},
 		{"asyncapi", "", "prints the contract of the events on the bus (AsyncAPI 3.0)", asyncapi},
 		{"sign", "--key-id K --secret-file F [--send] METHOD URL [--data TEXT|@FILE] [--content-type T] [--idempotency-key K]", "signs a partner's request and prints it as curl, or sends it", sign},
-		{"version", "", "prints the version", version},
+		{"version", "[--json]", "prints version, commit and Go version", version},
 	}
 }
 
@@ -60,21 +61,23 @@ func run(args, environ []string, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	// A closed pipe is an error of the write like any other: to die of it would leave the embedded servers behind.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	for _, v := range verbs() {
 		if v.name != args[0] {
 			continue
 		}
-		if len(args) > 1 && (args[1] == "--help" || args[1] == "-h") {
-			fmt.Fprintf(out, "streamflow %s %s\n\n%s\n", v.name, v.use, v.summary)
-			return 0
-		}
 		config, err := readConfig(environ, errOut)
-		if err == nil {
+		if err == nil || asksHelp(args[1:]) { // help is there whatever the settings
 			err = v.run(ctx, call{args: args[1:], config: config, out: out, err: errOut})
 		}
+		var help helpError
 		var wrong usageError
 		switch {
-		case err == nil:
+		case err == nil, errors.Is(err, syscall.EPIPE): // who reads has enough
+			return 0
+		case errors.As(err, &help):
+			printHelp(out, v, help.flags)
 			return 0
 		case errors.As(err, &wrong):
 			fmt.Fprintf(errOut, "streamflow %s: %s\nusage: streamflow %s %s\n", v.name, wrong.text, v.name, v.use)
@@ -87,6 +90,11 @@ func run(args, environ []string, out, errOut io.Writer) int {
 	fmt.Fprintf(errOut, "streamflow: there is no verb %q\n", args[0])
 	usage(errOut)
 	return 2
+}
+
+// asksHelp tells whether help is among a verb's arguments.
+func asksHelp(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool { return a == "--help" || a == "-help" || a == "-h" })
 }
 
 func usage(w io.Writer) {

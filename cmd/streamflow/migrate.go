@@ -2,29 +2,28 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"io"
+	"slices"
 
 	"github.com/streamflow/streamflow/migrations"
 )
 
 func migrate(ctx context.Context, c call) error {
-	if len(c.args) == 0 {
-		return usageError{"say status, plan or up"}
+	flags := newFlags("migrate")
+	until := flags.Int64("until", 0, "with up: apply no step above number `N`")
+	args, err := c.parse(flags)
+	if err != nil {
+		return err
 	}
-	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	until := flags.Int64("until", 0, "")
-	if err := flags.Parse(c.args[1:]); err != nil {
-		return usageError{err.Error()}
+	if len(args) != 1 || !slices.Contains([]string{"status", "plan", "up"}, args[0]) {
+		return usageError{"say status, plan or up"}
 	}
 	n := &node{config: c.config, url: c.config.databaseURL}
 	defer n.close()
 	if err := n.openDatabase(ctx, true); err != nil {
 		return err
 	}
-	if c.args[0] == "up" {
+	if args[0] == "up" {
 		applied, err := migrations.Up(ctx, n.url, *until)
 		fmt.Fprintf(c.err, "%d applied\n", applied)
 		return err
@@ -35,14 +34,12 @@ func migrate(ctx context.Context, c call) error {
 	}
 	for _, s := range steps {
 		switch {
-		case c.args[0] == "status":
+		case args[0] == "status":
 			state := "pending"
 			if s.Applied {
 				state = "applied"
 			}
 			fmt.Fprintf(c.out, "%s\t%s\n", s.Name, state)
-		case c.args[0] != "plan":
-			return usageError{"say status, plan or up"}
 		case !s.Applied:
 			fmt.Fprintf(c.out, "-- %s: locks what it alters exclusively, waits at most 5 s for it\n%s\n", s.Name, s.SQL)
 		}

@@ -71,8 +71,10 @@ func openNode(ctx context.Context, c config, withBus, migrateUp bool) (n *node, 
 		return n, err
 	}
 	if withBus {
-		if err := n.openBus(); err != nil {
-			return n, err
+		if c.roles.useBus() {
+			if err := n.openBus(); err != nil {
+				return n, err
+			}
 		}
 		if err := n.writeConnection(); err != nil {
 			return n, err

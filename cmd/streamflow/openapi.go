@@ -13,8 +13,8 @@ func openapi(_ context.Context, c call) error { return printDocument(c, api.Open
 func asyncapi(_ context.Context, c call) error { return printDocument(c, api.AsyncAPI) }
 
 func printDocument(c call, document func() ([]byte, error)) error {
-	if len(c.args) > 0 {
-		return usageError{"it takes nothing"}
+	if err := c.parseOnly(newFlags("")); err != nil {
+		return err
 	}
 	text, err := document()
 	if err != nil {

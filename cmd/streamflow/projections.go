@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -15,31 +13,23 @@ import (
 	"github.com/streamflow/streamflow/eventstore/projection"
 )
 
-// progressEvery is how often a rebuild says how far it is: a person follows it, and a log does not fill with it.
-const progressEvery = time.Second
-
 // projectionsCall is what a call of the verb asks for.
 type projectionsCall struct {
-	action, name string
-	json, force  bool
+	action, name       string
+	json, force, quiet bool
 }
 
 var projectionActions = []string{"list", "rebuild", "pause", "resume", "retry", "switch"}
 
-func readProjectionsCall(args []string) (projectionsCall, error) {
+func readProjectionsCall(c call) (projectionsCall, error) {
 	p := projectionsCall{action: "list"}
-	flags := flag.NewFlagSet("projections", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.BoolVar(&p.json, "json", false, "")
-	flags.BoolVar(&p.force, "force", false, "")
-	var words []string
-	for rest := args; len(rest) > 0; { // flags may stand behind the name
-		if err := flags.Parse(rest); err != nil {
-			return p, usageError{err.Error()}
-		}
-		if rest = flags.Args(); len(rest) > 0 {
-			words, rest = append(words, rest[0]), rest[1:]
-		}
+	flags := newFlags("projections")
+	flags.BoolVar(&p.json, "json", false, "with list: print a JSON array")
+	flags.BoolVar(&p.force, "force", false, "with rebuild: switch even where the new tables differ from the old")
+	flags.BoolVar(&p.quiet, "quiet", false, "with rebuild: show no progress")
+	words, err := c.parse(flags)
+	if err != nil {
+		return p, err
 	}
 	if len(words) > 0 {
 		p.action, words = words[0], words[1:]
@@ -63,7 +53,7 @@ func readProjectionsCall(args []string) (projectionsCall, error) {
 }
 
 func projectionsVerb(ctx context.Context, c call) error {
-	p, err := readProjectionsCall(c.args)
+	p, err := readProjectionsCall(c)
 	if err != nil {
 		return err
 	}
@@ -93,18 +83,13 @@ func projectionsVerb(ctx context.Context, c call) error {
 
 // rebuildProjection shows how fast it goes and how long it takes. What is parked on the way is logged as it happens, and said at the end.
 func (n *node) rebuildProjection(ctx context.Context, c call, p projectionsCall) error {
-	begun, said := time.Now(), time.Now()
+	begun, bar := time.Now(), newProgress(c.err, p.quiet, "events")
 	rebuild := n.projector.Rebuild
 	if p.force {
 		rebuild = n.projector.ForceRebuild
 	}
-	err := rebuild(ctx, p.name, func(done, total int64) {
-		if now := time.Now(); now.Sub(said) >= progressEvery || done == total {
-			said = now
-			rate := float64(done) / max(now.Sub(begun).Seconds(), 0.001)
-			fmt.Fprintf(c.err, "%d of %d events, %.0f/s, %.0f s left\n", done, total, rate, float64(total-done)/max(rate, 1))
-		}
-	})
+	err := rebuild(ctx, p.name, bar.show)
+	bar.end()
 	if _, differs := errors.AsType[*projection.DifferenceError](err); differs {
 		return fmt.Errorf("%w: --force switches to what was built", err)
 	}

@@ -79,7 +79,7 @@ func newRealRun(t *testing.T) *realRun {
 		}
 	}
 	c := config{data: filepath.Join(t.TempDir(), "data"), lanes: 1, postgresBin: os.Getenv("STREAMFLOW_POSTGRES_BIN"),
-		logger: slog.New(slog.DiscardHandler)}
+		roles: allRoles, logger: slog.New(slog.DiscardHandler)}
 	n, err := openNode(t.Context(), c, true, false)
 	if err != nil {
 		t.Fatal(err)

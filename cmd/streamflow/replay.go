@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -23,15 +22,14 @@ const catchUp = time.Minute
 
 // replay prints every dashboard figure as it stood at a time, by what the log knew then.
 func replay(ctx context.Context, c call) error {
-	flags := flag.NewFlagSet("replay", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	asOf := flags.String("as-of", "", "")
-	on := flags.String("on", "", "")
-	portal := flags.String("portal", "", "")
-	tenant := flags.String("tenant", "", "")
-	asJSON := flags.Bool("json", false, "")
-	if err := flags.Parse(c.args); err != nil {
-		return usageError{err.Error()}
+	flags := newFlags("replay")
+	asOf := flags.String("as-of", "", "`TIME` (RFC 3339) or cursor that the figures are told as of; needed")
+	on := flags.String("on", "", "`DATE` on which money and windows end, by what was known then (the day of --as-of)")
+	portal := flags.String("portal", "", "print one `PORTAL`'s figures only: provider, developer, accountant or client")
+	tenant := flags.String("tenant", "", "`ID` of the tenant whose figures are told (all together)")
+	asJSON := flags.Bool("json", false, "print one JSON object, by portal and figure")
+	if err := c.parseOnly(flags); err != nil {
+		return err
 	}
 	portals := user.Portals
 	if *portal != "" {

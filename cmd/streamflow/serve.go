@@ -3,21 +3,21 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/streamflow/streamflow/api"
 	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/guard/rate"
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/eventstore/reactor"
 	"github.com/streamflow/streamflow/eventstore/relay"
 	"github.com/streamflow/streamflow/eventstore/seal"
 	"github.com/streamflow/streamflow/web"
@@ -30,15 +30,18 @@ const (
 )
 
 func serve(ctx context.Context, c call) error {
-	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	demo := flags.Bool("demo", false, "")
-	migrateUp := flags.Bool("migrate", false, "")
-	if err := flags.Parse(c.args); err != nil {
-		return usageError{err.Error()}
+	flags := newFlags("serve")
+	demo := flags.Bool("demo", false, "load the demo data too, once")
+	migrateUp := flags.Bool("migrate", false, "apply pending migrations on an external database (an embedded one is always brought up)")
+	flags.Func("roles", "`LIST` of what this node does: api, relay, projector, reactor (STREAMFLOW_ROLES, or all)", func(text string) (err error) {
+		c.config.roles, err = readRoles(text)
+		return err
+	})
+	if err := c.parseOnly(flags); err != nil {
+		return err
 	}
-	if flags.NArg() > 0 {
-		return usageError{"it takes flags only"}
+	if err := c.config.checkRoles(); err != nil {
+		return err
 	}
 	// The port first: whoever cannot have it is told before anything was started.
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.config.addr)
@@ -56,8 +59,10 @@ func serve(ctx context.Context, c call) error {
 		return err
 	}
 	use := &commands.Commands{Log: n.log, Pool: n.engine, Secrets: key.AEAD("partner key"), Now: time.Now}
-	if err := n.makeAccounts(ctx, use, c.err); err != nil {
-		return err
+	if n.config.roles.has(roleAPI) {
+		if err := n.keepAccounts(ctx, use, c.err); err != nil {
+			return err
+		}
 	}
 	if *demo {
 		if err := loadDemo(ctx, use, c.err); err != nil {
@@ -68,11 +73,15 @@ func serve(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	return n.run(ctx, c, listener, handler)
+	return n.run(ctx, c, listener, handler, use)
 }
 
 // run serves until the context ends or something that cannot go on alone fails.
-func (n *node) run(ctx context.Context, c call, listener net.Listener, handler http.Handler) error {
+func (n *node) run(ctx context.Context, c call, listener net.Listener, handler http.Handler, use *commands.Commands) error {
+	jobs, err := n.jobs(use)
+	if err != nil {
+		return err
+	}
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
@@ -91,12 +100,8 @@ func (n *node) run(ctx context.Context, c call, listener net.Listener, handler h
 		time.AfterFunc(drainTime/5, endRequests) // streams end only when they are told
 		return server.Shutdown(drain)
 	})
-	g.Go(func() error { return n.projector.Run(ctx) })
-	for lane := 1; lane <= n.log.Lanes(); lane++ {
-		r := relay.New(relay.Config{Log: n.log, Conn: n.nc, Lane: lane, Source: n.source, Logger: n.config.logger.With("relay", lane)})
-		g.Go(func() error { return r.Run(ctx) })
-		sealer := seal.New(seal.Config{Log: n.log, Store: n.seals, Conn: n.nc, Lane: lane, Logger: n.config.logger.With("sealer", lane)})
-		g.Go(func() error { return sealer.Run(ctx) })
+	for _, job := range jobs {
+		g.Go(func() error { return job(ctx) })
 	}
 	if n.postgres != nil {
 		g.Go(func() error {
@@ -127,8 +132,39 @@ func (n *node) sweepRates(ctx context.Context) {
 	}
 }
 
+// jobs are what the node's roles have it do besides answering; each runs until its context ends.
+func (n *node) jobs(use *commands.Commands) ([]func(context.Context) error, error) {
+	var jobs []func(context.Context) error
+	roles := n.config.roles
+	if roles.has(roleProjector) {
+		jobs = append(jobs, n.projector.Run)
+	}
+	if roles.has(roleRelay) {
+		for lane := 1; lane <= n.log.Lanes(); lane++ {
+			r := relay.New(relay.Config{Log: n.log, Conn: n.nc, Lane: lane, Source: n.source, Logger: n.config.logger.With("relay", lane)})
+			sealer := seal.New(seal.Config{Log: n.log, Store: n.seals, Conn: n.nc, Lane: lane, Logger: n.config.logger.With("sealer", lane)})
+			jobs = append(jobs, r.Run, sealer.Run)
+		}
+	}
+	if roles.has(roleReactor) {
+		js, err := jetstream.New(n.nc)
+		if err != nil {
+			return nil, err
+		}
+		r, err := reactor.New(reactor.Config{Log: n.log, Pool: n.engine, JS: js, Logger: n.config.logger}, use.Reactors(n.config.logger)...)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, r.Run)
+	}
+	return jobs, nil
+}
+
 // handler sends machines to the API and everybody else to the pages.
 func (n *node) handler(use *commands.Commands) (http.Handler, error) {
+	if !n.config.roles.has(roleAPI) {
+		return api.Probes(n.apiConfig(use))
+	}
 	machines, err := api.New(n.apiConfig(use))
 	if err != nil {
 		return nil, err
@@ -150,16 +186,19 @@ func (n *node) apiConfig(use *commands.Commands) api.Config {
 	limits.Limiter = rate.New(rate.Postgres(n.engine), 1, n.config.logger)
 	return api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Listen: n.config.addr,
 		TrustedProxies: n.config.proxies, Limits: limits, NoFederation: n.config.noFederation,
-		Diagnose: n.diagnose, Reader: n.reader, Ready: n.ready}
+		Diagnose: n.diagnose, Reader: n.reader, Ready: n.ready, Source: n.source}
 }
 
-// ready says why this node should get no requests.
+// ready says why this node should get no requests. It looks at what the node runs, and at what that needs.
 func (n *node) ready(ctx context.Context) error {
 	if n.postgres != nil && !n.postgres.Ready() {
 		return errors.New("database is restarting")
 	}
-	if !n.nc.IsConnected() {
+	if n.config.roles.useBus() && !n.nc.IsConnected() {
 		return errors.New("bus is not connected")
+	}
+	if !n.config.roles.has(roleAPI) && !n.config.roles.has(roleProjector) {
+		return n.engine.Ping(ctx)
 	}
 	states, err := n.projector.States(ctx)
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/streamflow/streamflow/internal/pgtest"
 )
 
 // The test program is the program itself when it is told to be.
@@ -22,7 +24,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("STREAMFLOW_TEST_AS_PROGRAM") != "" {
 		os.Exit(run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	pgtest.Main(m)
 }
 
 // program is a running `streamflow serve` on a data folder.
@@ -52,27 +54,46 @@ func freeAddr(t *testing.T) string {
 
 func start(t *testing.T, data string) *program {
 	t.Helper()
+	return startWith(t, data, nil, "--demo")
+}
+
+// startWith starts `serve` with more settings and flags, and waits until it is ready.
+func startWith(t *testing.T, data string, env []string, flags ...string) *program {
+	t.Helper()
+	p := launch(t, data, env, flags...)
+	p.awaitReady()
+	return p
+}
+
+// launch starts `serve` and waits for nothing.
+func launch(t *testing.T, data string, env []string, flags ...string) *program {
+	t.Helper()
 	addr := freeAddr(t)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &program{t: t, log: &bytes.Buffer{}, url: "http://" + addr, client: &http.Client{Jar: jar, Timeout: 10 * time.Second}}
-	p.command = streamflow(data, []string{"STREAMFLOW_ADDR=" + addr}, "serve", "--demo")
+	p.command = streamflow(data, append([]string{"STREAMFLOW_ADDR=" + addr}, env...), append([]string{"serve"}, flags...)...)
 	p.command.Stderr = p.log
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.command.Process.Kill(); _ = p.command.Wait() })
+	return p
+}
+
+func (p *program) awaitReady() {
+	p.t.Helper()
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if r, err := p.client.Get(p.url + "/readyz"); err == nil {
 			r.Body.Close()
 			if r.StatusCode == http.StatusOK {
-				return p
+				return
 			}
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not ready in a minute:\n%s", p.log)
+			p.t.Fatalf("not ready in a minute:\n%s", p.log)
 		}
 	}
 }
@@ -207,7 +228,13 @@ func TestUsage(t *testing.T) {
 		{[]string{"--help"}, 0, "STREAMFLOW_DATA"},
 		{[]string{"serve", "--help"}, 0, "--demo"},
 		{[]string{"fly"}, 2, `no verb "fly"`},
-		{[]string{"serve", "--fast"}, 2, "fast"},
+		{[]string{"serve", "--fast"}, 2, "--fast"},
+		{[]string{"serve", "--roles", "api,waiter"}, 2, `"waiter"`},
+		{[]string{"events", "--format", "xml"}, 2, "xml"},
+		{[]string{"events", "--follow", "--format", "parquet"}, 2, "no end"},
+		{[]string{"events", "--follow", "--out", "x"}, 2, "no end"},
+		{[]string{"events", "--stream", "lead"}, 2, "category"},
+		{[]string{"events", "lead.created"}, 2, "lead.created"},
 		{[]string{"migrate"}, 2, "status, plan or up"},
 		{[]string{"projections", "rebuild"}, 2, "name one"},
 		{[]string{"replay"}, 2, "--as-of"},

@@ -2,9 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,7 +51,7 @@ type signOptions struct {
 
 // sign is the verb: a signed request, printed as curl or sent.
 func sign(ctx context.Context, c call) error {
-	o, err := readSignOptions(c.args)
+	o, err := readSignOptions(c)
 	if err != nil {
 		return err
 	}
@@ -78,29 +78,23 @@ func sign(ctx context.Context, c call) error {
 	return nil
 }
 
-func readSignOptions(args []string) (signOptions, error) {
+func readSignOptions(c call) (signOptions, error) {
 	var o signOptions
-	flags := flag.NewFlagSet("sign", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.StringVar(&o.key.ID, "key-id", "", "")
-	secret := flags.String("secret-file", "", "")
-	data := flags.String("data", "", "")
-	flags.StringVar(&o.mediaType, "content-type", "application/json", "")
-	flags.StringVar(&o.signedCall.key, "idempotency-key", uuid.NewString(), "")
-	flags.BoolVar(&o.send, "send", false, "")
-	// The flags may stand before, between and after the method and the address.
-	var words []string
-	for rest := args; len(rest) > 0; {
-		if err := flags.Parse(rest); err != nil {
-			return o, usageError{err.Error()}
-		}
-		if rest = flags.Args(); len(rest) > 0 {
-			words, rest = append(words, rest[0]), rest[1:]
-		}
+	flags := newFlags("sign")
+	flags.StringVar(&o.key.ID, "key-id", "", "the key's `id`")
+	secret := flags.String("secret-file", "", "`file` that holds the key's secret in base64")
+	data := flags.String("data", "", "the body: `text`, or @ and the name of a file")
+	flags.StringVar(&o.mediaType, "content-type", "application/json", "the body's `type`")
+	flags.StringVar(&o.signedCall.key, "idempotency-key", "", "`key` that decides about repetition (made anew)")
+	flags.BoolVar(&o.send, "send", false, "send the request instead of printing it as curl")
+	words, err := c.parse(flags)
+	if err != nil {
+		return o, err
 	}
 	if len(words) != 2 {
 		return o, usageError{"it takes a method and an address"}
 	}
+	o.signedCall.key = cmp.Or(o.signedCall.key, uuid.NewString())
 	o.method, o.url = strings.ToUpper(words[0]), words[1]
 	if o.key.ID == "" || *secret == "" {
 		return o, usageError{"--key-id and --secret-file name the key"}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 
@@ -12,16 +11,12 @@ import (
 
 // verifyVerb checks what is promised of the log on the data that is there.
 func verifyVerb(ctx context.Context, c call) error {
-	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	lane := flags.Int("lane", 0, "")
-	asJSON := flags.Bool("json", false, "")
-	quiet := flags.Bool("quiet", false, "")
-	if err := flags.Parse(c.args); err != nil {
-		return usageError{err.Error()}
-	}
-	if flags.NArg() > 0 {
-		return usageError{"it takes flags only"}
+	flags := newFlags("verify")
+	lane := flags.Int("lane", 0, "check lane `N` only")
+	asJSON := flags.Bool("json", false, "print a JSON object")
+	quiet := flags.Bool("quiet", false, "show no progress")
+	if err := c.parseOnly(flags); err != nil {
+		return err
 	}
 	n, err := openNode(ctx, c.config, false, false)
 	if err != nil {
@@ -34,7 +29,7 @@ func verifyVerb(ctx context.Context, c call) error {
 	if err := n.joinBus(); err != nil {
 		return err
 	}
-	bar := newProgressBar(c.err, *quiet)
+	bar := newProgress(c.err, *quiet, "events")
 	report, err := verify.Run(ctx, verify.Config{
 		Log: n.log, Pool: n.engine, Seals: n.seals, Conn: n.nc, Source: n.source, Lane: *lane, Projector: n.projector, Progress: bar.show,
 	})

@@ -2,12 +2,21 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 )
 
 func version(_ context.Context, c call) error {
+	flags := newFlags("version")
+	asJSON := flags.Bool("json", false, "print a JSON object")
+	if err := c.parseOnly(flags); err != nil {
+		return err
+	}
+	if *asJSON {
+		return json.NewEncoder(c.out).Encode(map[string]string{"commit": revision(), "go": runtime.Version()})
+	}
 	_, err := fmt.Fprintf(c.out, "streamflow, commit %s, %s\n", revision(), runtime.Version())
 	return err
 }

@@ -19,14 +19,14 @@ type Effect struct {
 }
 
 // Part is the id of the n-th outside call of the effect, for a handler that makes several; Part(0) is the effect's own id.
-func (e Effect) Part(n int) uuid.UUID { return EffectID(e.reactor, e.Event.Lane, e.Event.Position, n) }
+func (e Effect) Part(n int) uuid.UUID { return EffectID(e.reactor, e.Event.ID, n) }
 
-// EffectID is the id of the n-th effect of a reactor at a position, from 0: a UUIDv8 from their SHA-256, so that it is the
-// same on every node and in every repetition.
-func EffectID(reactor string, lane int, position int64, n int) uuid.UUID {
+// EffectID is the id of the n-th effect of a reactor on an event, from 0: a UUIDv8 from their SHA-256, so that it is the
+// same on every node and in every repetition. It names the event by its id, not by its position: after the log went back
+// to an older copy, another event may take the position, and its effect is another one.
+func EffectID(reactor string, event uuid.UUID, n int) uuid.UUID {
 	text := append([]byte(reactor), 0) // a name holds no zero byte, so nothing runs together
-	text = binary.BigEndian.AppendUint64(text, uint64(lane))
-	text = binary.BigEndian.AppendUint64(text, uint64(position))
+	text = append(text, event[:]...)
 	text = binary.BigEndian.AppendUint64(text, uint64(n))
 	sum := sha256.Sum256(text)
 	id := uuid.UUID(sum[:16])
@@ -36,7 +36,7 @@ func EffectID(reactor string, lane int, position int64, n int) uuid.UUID {
 }
 
 func newEffect(reactor string, event eventstore.Event) Effect {
-	return Effect{ID: EffectID(reactor, event.Lane, event.Position, 0), Event: event, reactor: reactor}
+	return Effect{ID: EffectID(reactor, event.ID, 0), Event: event, reactor: reactor}
 }
 
 // delivery is what a message carries from the feed to the handler and to the parking: a message itself holds only text.

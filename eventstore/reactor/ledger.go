@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/streamflow/streamflow/eventstore"
 )
 
 // ledger is what reactors remember, in Postgres.
@@ -136,4 +139,25 @@ func (l ledger) findParked(ctx context.Context, reactor string, effect uuid.UUID
 		return 0, 0, fmt.Errorf("find parked effect %s of %s: %w", effect, reactor, err)
 	}
 	return lane, position, nil
+}
+
+// Known is what the ledger tells of one effect.
+type Known struct {
+	Reactor string    `json:"reactor"`
+	ID      uuid.UUID `json:"id"`
+	State   string    `json:"state"` // done or parked
+	At      time.Time `json:"at"`    // when it was recorded, or parked
+	Tries   int       `json:"tries,omitempty"`
+	Error   string    `json:"error,omitempty"` // why the last try failed; for operators only
+}
+
+// EffectsOf lists the recorded and the parked effects of an event; pool is in the engine or the staff role.
+func EffectsOf(ctx context.Context, pool *pgxpool.Pool, event eventstore.Event) ([]Known, error) {
+	rows, err := pool.Query(ctx, `select reactor, effect, 'done', done_at, 0, '' from log.effect where lane = $1 and position = $2
+		union all select reactor, effect, 'parked', parked_at, tries, error from log.parked_effect where lane = $1 and position = $2
+		order by 1, 2`, event.Lane, event.Position)
+	if err != nil {
+		return nil, fmt.Errorf("effects of event %s: %w", event.ID, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Known])
 }

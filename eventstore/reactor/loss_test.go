@@ -103,4 +103,7 @@ func TestLogWentBack(t *testing.T) {
 	if w.calls[3].Event.Type != "order.paid" {
 		t.Errorf("called for %s", w.calls[3].Event.Type)
 	}
+	if w.calls[3].ID == w.calls[1].ID {
+		t.Error("another event at a position taken again has the effect id of the lost one: the other side would ignore it")
+	}
 }

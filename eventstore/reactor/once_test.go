@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/streamflow/streamflow/eventstore"
 )
 
@@ -63,7 +65,7 @@ func TestCrashBeforeTheRecordRepeatsWithTheSameID(t *testing.T) {
 	w.run(r)
 	w.done(1, 2, 3)
 	w.wantCalls(1, 2, 2, 3)
-	if w.calls[1].ID != w.calls[2].ID || w.calls[1].ID != EffectID("mail", 1, 2, 0) || w.calls[0].ID == w.calls[1].ID {
+	if w.calls[1].ID != w.calls[2].ID || w.calls[1].ID != w.effectID(2) || w.calls[0].ID == w.calls[1].ID {
 		t.Errorf("ids %s and %s", w.calls[1].ID, w.calls[2].ID)
 	}
 }
@@ -132,16 +134,16 @@ func TestCheckpointMovesOnWithItsLog(t *testing.T) {
 		t.Errorf("started again at %v, %v", m, err)
 	}
 	w.exec(`update log.reactor_checkpoint set position = 0`)
-	if err := l.record(t.Context(), newEffect("mail", eventstore.Event{Lane: 1, Position: 4})); err != nil {
+	if err := l.record(t.Context(), newEffect("mail", eventstore.Event{ID: uuid.UUID{4}, Lane: 1, Position: 4})); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.park(t.Context(), newEffect("mail", eventstore.Event{Lane: 1, Position: 5}), "why", 1); err != nil {
+	if err := l.park(t.Context(), newEffect("mail", eventstore.Event{ID: uuid.UUID{5}, Lane: 1, Position: 5}), "why", 1); err != nil {
 		t.Fatal(err)
 	}
 	if at := w.count(`select position from log.reactor_checkpoint`); at != 0 {
 		t.Errorf("an effect beyond the log moved the checkpoint to %d", at)
 	}
-	if err := l.park(t.Context(), newEffect("mail", eventstore.Event{Lane: 1, Position: 4}), "late", 1); err != nil {
+	if err := l.park(t.Context(), newEffect("mail", eventstore.Event{ID: uuid.UUID{4}, Lane: 1, Position: 4}), "late", 1); err != nil {
 		t.Fatal(err)
 	}
 	if n := w.count(`select count(*) from log.parked_effect`); n != 1 {

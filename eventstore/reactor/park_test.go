@@ -42,7 +42,7 @@ func TestFailingEffectIsParkedAndTheNextGoesOn(t *testing.T) {
 	for position, reason := range map[int]string{2: "the other side \uFFFD said \uFFFD no", 3: "broken", 4: "deadline exceeded"} {
 		if n := w.count(`select count(*) from log.parked_effect where reactor = 'mail' and effect = $1 and lane = 1 and position = $2
 			and tries = 3 and parked_at > now() - interval '1 minute' and position($3 in error) > 0 and octet_length(error) <= 4000`,
-			EffectID("mail", 1, int64(position), 0), position, reason); n != 1 {
+			w.effectID(int64(position)), position, reason); n != 1 {
 			t.Errorf("the effect at %d is not parked", position)
 		}
 	}
@@ -54,11 +54,11 @@ func TestFailingEffectIsParkedAndTheNextGoesOn(t *testing.T) {
 	stop()
 	w.wantCalls(1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5)
 
-	id := EffectID("mail", 1, 2, 0)
+	id := w.effectID(2)
 	if err := r.Redeliver(t.Context(), "mail", id); err == nil || !strings.Contains(err.Error(), "said") {
 		t.Errorf("redeliver: %v", err)
 	}
-	if err := r.Redeliver(t.Context(), "mail", EffectID("mail", 1, 3, 0)); err == nil {
+	if err := r.Redeliver(t.Context(), "mail", w.effectID(3)); err == nil {
 		t.Error("redelivered a panic")
 	}
 	if n := w.count(`select count(*) from log.parked_effect where tries = 4`); n != 2 {
@@ -75,7 +75,7 @@ func TestFailingEffectIsParkedAndTheNextGoesOn(t *testing.T) {
 	for _, unknown := range []struct {
 		reactor string
 		effect  uuid.UUID
-	}{{"mail", id}, {"mail", uuid.New()}, {"none", EffectID("mail", 1, 3, 0)}} {
+	}{{"mail", id}, {"mail", uuid.New()}, {"none", w.effectID(3)}} {
 		if err := r.Redeliver(t.Context(), unknown.reactor, unknown.effect); !errors.Is(err, ErrNotParked) {
 			t.Errorf("redeliver %v: %v", unknown, err)
 		}
@@ -115,22 +115,23 @@ func TestNew(t *testing.T) {
 // TestEffectID: the ids are for ever, so their value is too.
 func TestEffectID(t *testing.T) {
 	t.Parallel()
-	id := EffectID("mail", 1, 42, 0)
+	event := uuid.MustParse("018f0000-0000-7000-8000-00000000002a")
+	id := EffectID("mail", event, 0)
 	if id.Version() != 8 || id.Variant() != uuid.RFC4122 {
 		t.Errorf("%s has version %d, variant %s", id, id.Version(), id.Variant())
 	}
-	if want := "8a133378-a6e7-8836-aa55-4f87dde47a11"; id.String() != want {
+	if want := "9c093e68-bd54-8084-83da-7597a7885e53"; id.String() != want {
 		t.Errorf("id %s, want %s", id, want)
 	}
 	seen := map[uuid.UUID]bool{id: true}
-	for _, other := range []uuid.UUID{EffectID("mai", 1, 42, 0), EffectID("mail", 2, 42, 0), EffectID("mail", 1, 43, 0), EffectID("mail", 1, 42, 1)} {
+	for _, other := range []uuid.UUID{EffectID("mai", event, 0), EffectID("mail", uuid.UUID{1}, 0), EffectID("mail", event, 1)} {
 		if seen[other] {
 			t.Errorf("%s twice", other)
 		}
 		seen[other] = true
 	}
-	e := newEffect("mail", eventstore.Event{Lane: 1, Position: 42})
-	if e.Part(0) != e.ID || e.Part(1) != EffectID("mail", 1, 42, 1) {
+	e := newEffect("mail", eventstore.Event{ID: event, Lane: 1, Position: 42})
+	if e.Part(0) != e.ID || e.ID != id || e.Part(1) != EffectID("mail", event, 1) {
 		t.Errorf("parts %s and %s of %s", e.Part(0), e.Part(1), e.ID)
 	}
 }

@@ -250,6 +250,16 @@ func (w *world) count(sql string, args ...any) int {
 	return n
 }
 
+// effectID is the id of mail's effect at a position of the first lane.
+func (w *world) effectID(position int64) uuid.UUID {
+	w.t.Helper()
+	events, err := w.log.ReadLane(context.Background(), 1, position-1, 1)
+	if err != nil || len(events) != 1 {
+		w.t.Fatalf("event at %d: %d, %v", position, len(events), err)
+	}
+	return EffectID("mail", events[0].ID, 0)
+}
+
 func (w *world) until(what string, ok func() bool) {
 	w.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {

@@ -13,6 +13,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 	"github.com/google/uuid"
 
+	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/natsbus"
 	"github.com/streamflow/streamflow/eventstore/relay"
 )
@@ -116,6 +117,7 @@ func (r *Runner) handler(reactor Reactor) message.NoPublishHandlerFunc {
 				return &failure{err}
 			}
 			d.called = true
+			eventstore.Failpoint("reactor.called")
 		}
 		return r.ledger.record(ctx, d.effect)
 	}

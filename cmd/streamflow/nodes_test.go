@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/internal/natsserver"
+	"github.com/streamflow/streamflow/internal/pgtest"
+)
+
+// servers are the settings of a Postgres and a NATS that belong to no node.
+func servers(t *testing.T) []string {
+	t.Helper()
+	bus, err := natsserver.Start(natsserver.Config{Dir: t.TempDir(), Token: "bus", Listen: true, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bus.Stop)
+	key := eventstore.NewMasterKey()
+	return []string{
+		"STREAMFLOW_DATABASE_URL=" + pgtest.URL(t), "STREAMFLOW_NATS_URL=" + strings.Replace(bus.ClientURL(), "://", "://bus@", 1),
+		"STREAMFLOW_MASTER_KEY=" + base64.StdEncoding.EncodeToString(key[:]),
+	}
+}
+
+const first, second = "correct horse", "battery staple"
+
+// TestRolesOnTwoNodes: a command that one node takes moves a figure that another one computes.
+func TestRolesOnTwoNodes(t *testing.T) {
+	env := append(servers(t), "STREAMFLOW_PROVIDER_EMAIL=p@ops.example", "STREAMFLOW_PROVIDER_PASSWORD="+first)
+	answers := startWith(t, filepath.Join(t.TempDir(), "a"), env, "--migrate", "--demo", "--roles", "api")
+	answers.signIn()
+	made, record := answers.do("POST", "/api/v2/leads", newLead, "Idempotency-Key", "ken")
+	if made.status != http.StatusCreated {
+		t.Fatalf("create: %d %v", made.status, record)
+	}
+	cursor := made.header.Get("StreamFlow-Cursor")
+	if behind, _ := answers.do("GET", "/api/portals/client/stats", "", "StreamFlow-Cursor", cursor); behind.status != http.StatusServiceUnavailable {
+		t.Fatalf("figures without a projector: %d", behind.status)
+	}
+	works := startWith(t, filepath.Join(t.TempDir(), "b"), append(env, "STREAMFLOW_ROLES=relay,projector,reactor"))
+	if leads := answers.leads(cursor); leads != float64(len(demoLeads))+1 {
+		t.Errorf("%v leads", leads)
+	}
+	if alive, _ := works.do("GET", "/healthz", ""); alive.status != http.StatusOK {
+		t.Errorf("a node without the API says of its health %d", alive.status)
+	}
+	for _, path := range []string{"/api/v2/leads", "/login", "/api/auth/me"} {
+		if answer, _ := works.do("GET", path, ""); answer.status != http.StatusNotFound {
+			t.Errorf("a node without the API answers %s with %d", path, answer.status)
+		}
+	}
+}
+
+func TestAccountsOfTheEnvironment(t *testing.T) {
+	env := servers(t)
+	data := filepath.Join(t.TempDir(), "data")
+	out, err := streamflow(data, append(env, "STREAMFLOW_ADDR="+freeAddr(t)), "serve", "--migrate").CombinedOutput()
+	if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 1 || !bytes.Contains(out, []byte("STREAMFLOW_PROVIDER_EMAIL")) {
+		t.Fatalf("an external database without any account: %v\n%s", err, out)
+	}
+	with := func(pairs ...string) *program {
+		p := startWith(t, data, append(env, pairs...))
+		t.Cleanup(func() { _ = p.command.Process.Kill() })
+		return p
+	}
+	p := with("STREAMFLOW_PROVIDER_EMAIL=p@ops.example", "STREAMFLOW_PROVIDER_PASSWORD="+first,
+		"STREAMFLOW_DEVELOPER_EMAIL=d@ops.example", "STREAMFLOW_DEVELOPER_PASSWORD="+first)
+	p.enter("p@ops.example", first, http.StatusOK)
+	p.enter("d@ops.example", first, http.StatusOK)
+	// Not the developer's setting any more, and another password and address of the provider's.
+	_ = p.command.Process.Kill()
+	_ = p.command.Wait()
+	p = with("STREAMFLOW_PROVIDER_EMAIL=q@ops.example", "STREAMFLOW_PROVIDER_PASSWORD="+second)
+	p.enter("q@ops.example", second, http.StatusOK)
+	p.enter("q@ops.example", first, http.StatusUnauthorized)
+	p.enter("p@ops.example", first, http.StatusUnauthorized)
+	p.enter("d@ops.example", first, http.StatusUnauthorized)
+	_ = p.command.Process.Kill()
+	_ = p.command.Wait()
+	// Back to the first password: it was known before, and holds again all the same.
+	p = with("STREAMFLOW_PROVIDER_EMAIL=q@ops.example", "STREAMFLOW_PROVIDER_PASSWORD="+first, "STREAMFLOW_DEVELOPER_EMAIL=d@ops.example", "STREAMFLOW_DEVELOPER_PASSWORD="+first)
+	p.enter("q@ops.example", first, http.StatusOK)
+	p.enter("d@ops.example", first, http.StatusOK)
+}
+
+func TestBadAccountsAreNamed(t *testing.T) {
+	for _, c := range []struct{ env, says string }{
+		{"PROVIDER_EMAIL=a@b.example", "go together"},
+		{"PROVIDER_PASSWORD=long enough", "go together"},
+		{"PROVIDER_EMAIL=a@b.example PROVIDER_PASSWORD=short", "STREAMFLOW_PROVIDER_PASSWORD"},
+		{"PROVIDER_EMAIL=nobody PROVIDER_PASSWORD=longenough", "STREAMFLOW_PROVIDER_EMAIL"},
+		{"DEVELOPER_EMAIL=a@b.example DEVELOPER_PASSWORD=A@b.example", "anybody"},
+		{"DEVELOPER_EMAIL=a@b.example DEVELOPER_PASSWORD=longenough ACCOUNTANT_EMAIL=A@b.example ACCOUNTANT_PASSWORD=longenough", "one portal"},
+		{"ROLES=api,", "STREAMFLOW_ROLES"},
+	} {
+		var out bytes.Buffer
+		var env []string
+		for part := range strings.FieldsSeq(strings.ReplaceAll(c.env, "long enough", "longenough")) {
+			env = append(env, "STREAMFLOW_"+part)
+		}
+		if code := run([]string{"version"}, env, &out, &out); code != 2 || !strings.Contains(out.String(), c.says) {
+			t.Errorf("%s: exit %d, want 2 with %q:\n%s", c.env, code, c.says, &out)
+		}
+	}
+	var out bytes.Buffer
+	apart := []string{"STREAMFLOW_DATABASE_URL=postgres://x", "STREAMFLOW_ADDR=" + freeAddr(t)}
+	if code := run([]string{"serve", "--roles", "relay"}, apart, &out, &out); code != 2 || !strings.Contains(out.String(), "STREAMFLOW_NATS_URL") {
+		t.Errorf("a relay alone on a bus of its own: exit %d:\n%s", code, &out)
+	}
+}
+
+// TestHelpListsFlags: every verb's help names every flag of it with its meaning, and an unknown flag is wrong usage.
+func TestHelpListsFlags(t *testing.T) {
+	for _, v := range verbs() {
+		for _, args := range [][]string{{v.name, "--help"}, {v.name, "something", "-h"}} {
+			var out bytes.Buffer
+			if code := run(args, []string{"STREAMFLOW_LANES=none"}, &out, &out); code != 0 || !strings.Contains(out.String(), v.summary) {
+				t.Errorf("streamflow %v: exit %d:\n%s", args, code, &out)
+			}
+			for line := range strings.Lines(out.String()) {
+				if name, meaning, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, "--") && len(strings.TrimSpace(meaning)) < 10 {
+					t.Errorf("streamflow %s: %s has no meaning", v.name, name)
+				}
+			}
+		}
+		var out bytes.Buffer
+		if code := run([]string{v.name, "--no-such-flag"}, nil, &out, &out); code != 2 || !strings.Contains(out.String(), "--no-such-flag") {
+			t.Errorf("streamflow %s --no-such-flag: exit %d:\n%s", v.name, code, &out)
+		}
+	}
+	var out bytes.Buffer
+	run([]string{"events", "--help"}, nil, &out, &out)
+	for _, flag := range []string{"--after", "--until", "--type", "--tenant", "--stream", "--follow", "--format", "--out", "--quiet", "--json"} {
+		if !strings.Contains(out.String(), fmt.Sprintf("\n  %s ", flag)) {
+			t.Errorf("events --help does not list %s", flag)
+		}
+	}
+}

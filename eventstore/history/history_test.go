@@ -1,0 +1,240 @@
+package history_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/history"
+	"github.com/streamflow/streamflow/internal/pgtest"
+	"github.com/streamflow/streamflow/migrations"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+type written struct {
+	Text string `json:"text"`
+}
+
+func (written) Type() string { return "note.written" }
+
+type torn struct {
+	At time.Time `json:"at"`
+}
+
+func (torn) Type() string           { return "note.torn" }
+func (t torn) Effective() time.Time { return t.At }
+
+func open(t *testing.T, lanes int) *eventstore.Log {
+	t.Helper()
+	url := pgtest.New(t, "history", func(ctx context.Context, url string) error {
+		_, err := migrations.Up(ctx, url, 0)
+		return err
+	})
+	pool, err := migrations.Role(t.Context(), url, "engine", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	registry, err := eventstore.NewRegistry(written{}, torn{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := eventstore.Create(t.Context(), pool, lanes); err != nil {
+		t.Fatal(err)
+	}
+	log, err := eventstore.Open(t.Context(), eventstore.Config{Pool: pool, Registry: registry, MasterKey: eventstore.NewMasterKey(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(log.Close)
+	return log
+}
+
+func add(t *testing.T, log *eventstore.Log, tenant uuid.UUID, fact eventstore.Fact) {
+	t.Helper()
+	stream := eventstore.Stream("note-" + uuid.NewString())
+	_, err := log.Append(t.Context(), eventstore.Append{
+		Command: eventstore.Command{Tenant: tenant, ID: uuid.New(), Fingerprint: []byte("f"), Correlation: "c", Actor: eventstore.Actor{Kind: "user", ID: "u", Via: "v"}},
+		At:      map[eventstore.Stream]int{stream: 0}, Writes: []eventstore.Write{{Stream: stream, Facts: []eventstore.Fact{fact}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, log *eventstore.Log, q history.Query) []history.Item {
+	t.Helper()
+	var items []history.Item
+	for item, err := range history.Read(t.Context(), log, q) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+func TestLanesAreToldInOrderAndEveryCursorGoesOnExactly(t *testing.T) {
+	t.Parallel()
+	log := open(t, 3)
+	for range 60 {
+		add(t, log, uuid.New(), written{"x"})
+		add(t, log, uuid.New(), torn{time.Unix(0, 0).UTC()})
+	}
+	all := read(t, log, history.Query{})
+	inOrder := func(a, b history.Item) int {
+		if byTime := a.RecordedAt.Compare(b.RecordedAt); byTime != 0 {
+			return byTime
+		}
+		return a.Lane - b.Lane
+	}
+	if len(all) != 120 || !slices.IsSortedFunc(all, inOrder) {
+		t.Fatalf("%d events, in order: %v", len(all), slices.IsSortedFunc(all, inOrder))
+	}
+	ids := func(items []history.Item) (found []uuid.UUID) {
+		for _, i := range items {
+			found = append(found, i.ID)
+		}
+		return found
+	}
+	for i, item := range all {
+		after, err := log.ParseToken(item.Cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rest := read(t, log, history.Query{After: after}); !slices.Equal(ids(rest), ids(all[i+1:])) {
+			t.Fatalf("after event %d of lane %d, %d events are told, want %d", i, item.Lane, len(rest), len(all)-i-1)
+		}
+		e, err := log.ReadEvent(t.Context(), item.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if one, err := history.One(t.Context(), log, e, false); err != nil || one.Cursor != item.Cursor {
+			t.Fatalf("event %d alone has another cursor, %v", i, err)
+		}
+	}
+	// What a filter skips is still to come for another one.
+	only := read(t, log, history.Query{Filter: eventstore.Filter{Types: []string{"note.torn"}}})
+	after, err := log.ParseToken(only[0].Cursor)
+	if err != nil || len(only) != 60 {
+		t.Fatalf("%d torn, %v", len(only), err)
+	}
+	told := slices.IndexFunc(all, func(i history.Item) bool { return i.ID == only[0].ID })
+	if rest := ids(read(t, log, history.Query{After: after})); !slices.Contains(rest, all[told+1].ID) || slices.Contains(rest, only[0].ID) {
+		t.Error("a cursor that was told with a filter skips events without it")
+	}
+	if _, _, err := history.Page(t.Context(), log, history.Query{After: eventstore.Cursor{1: {Epoch: 1, Position: 999}}}, 1); !errors.Is(err, eventstore.ErrCursor) {
+		t.Errorf("a cursor beyond the log: %v", err)
+	}
+}
+
+func TestFollowTellsWhatIsCommittedAndEnds(t *testing.T) {
+	t.Parallel()
+	log := open(t, 2)
+	add(t, log, uuid.New(), written{"one"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	told, idle := 0, 0
+	enough := errors.New("enough")
+	var last error
+	for item, err := range history.Follow(ctx, log, history.Query{}, func() error {
+		if idle++; idle <= 3 {
+			add(t, log, uuid.New(), written{"more"})
+			return nil
+		}
+		if told == 4 {
+			return enough
+		}
+		return nil
+	}) {
+		if last = err; err == nil && item.Position > 0 {
+			told++
+		}
+	}
+	if told != 4 || !errors.Is(last, enough) {
+		t.Errorf("%d events told, ended by %v", told, last)
+	}
+}
+
+// TestParquetIsReadBack: more rows than a row group has, and nothing is lost on the way.
+func TestParquetIsReadBack(t *testing.T) {
+	t.Parallel()
+	const rows = 50_000 + 1
+	var file bytes.Buffer
+	encoder, err := history.NewEncoder("parquet", &file, "urn:test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	cause := uuid.New()
+	for i := range rows {
+		item := history.Item{ID: uuid.UUID{byte(i >> 16), byte(i >> 8), byte(i)}, Lane: 1, Position: int64(i + 1), Type: "note.written", RecordedAt: at, Data: []byte(`{"text":"ü"}`)}
+		if i%2 == 0 {
+			item.EffectiveAt, item.CausationID = &at, &cause
+		}
+		if err := encoder.Write(item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := encoder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil || len(opened.RowGroups()) != 2 {
+		t.Fatalf("%d row groups, %v", len(opened.RowGroups()), err)
+	}
+	type row struct {
+		ID          string     `parquet:"id"`
+		Position    int64      `parquet:"position"`
+		RecordedAt  time.Time  `parquet:"recordedAt"`
+		EffectiveAt *time.Time `parquet:"effectiveAt,optional,timestamp(microsecond)"`
+		CausationID *string    `parquet:"causationId,optional"`
+		Data        string     `parquet:"data"`
+	}
+	back, err := parquet.Read[row](bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil || len(back) != rows {
+		t.Fatalf("%d rows are read back, %v", len(back), err)
+	}
+	for i, r := range back {
+		odd := r.EffectiveAt == nil && r.CausationID == nil
+		even := r.EffectiveAt != nil && r.EffectiveAt.Equal(at) && r.CausationID != nil && *r.CausationID == cause.String()
+		if r.Position != int64(i+1) || r.Data != `{"text":"ü"}` || i%2 == 0 && !even || i%2 == 1 && !odd {
+			t.Fatalf("row %d is %+v", i, r)
+		}
+	}
+}
+
+func TestLinesAreCloudEvents(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	encoder, err := history.NewEncoder("cloudevents", &out, "urn:test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := history.Item{ID: uuid.UUID{1}, Lane: 1, Position: 1 << 40, Type: "note.written", Stream: "note-1", Data: []byte(`{"text":"<x>"}`)}
+	if err := errors.Join(encoder.Write(item), encoder.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var event map[string]any
+	if err := json.Unmarshal(out.Bytes(), &event); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{"specversion": "1.0", "source": "urn:test", "type": "note.written", "subject": "note-1", "position": "1099511627776"} {
+		if event[name] != want {
+			t.Errorf("%s is %v, want %v", name, event[name], want)
+		}
+	}
+	if _, empty := event["causationid"]; empty {
+		t.Error("an attribute without a value is there")
+	}
+}
