@@ -153,7 +153,7 @@ func TestContributionsKeepTheirMoment(t *testing.T) {
 		t.Error("a new first page does not know the new lead")
 	}
 	event := members(first)["items"].([]any)[0].(map[string]any)["event"].(map[string]any)
-	if data := event["data"].(map[string]any); event["type"] != "lead.created" || data["email"] != "encrypted" {
+	if data := event["data"].(map[string]any); event["type"] != "lead.created" || !encryptedText(data["email"]) {
 		t.Errorf("event: %v", event)
 	}
 	for query, code := range map[string]string{"part=both": "validation_failed", "part=numerator": "validation_failed", "cursor=x": "invalid_cursor", "limit=0": "validation_failed", "x=1": "validation_failed"} {
@@ -245,4 +245,10 @@ func TestActivityTellsWhoDidWhat(t *testing.T) {
 	}
 	s.want(s.do("GET", path+"?verb=created", call{cookie: owner}), 422, "validation_failed")
 	s.want(s.do("GET", path+"?cursor="+text(s.get(s.provider, "/api/portals/provider/activity?limit=1", ""), "nextCursor"), call{cookie: owner}), 422, "invalid_cursor")
+}
+
+// encryptedText tells a personal text that is there and is not shown.
+func encryptedText(value any) bool {
+	shown, ok := value.(map[string]any)
+	return ok && len(shown) == 1 && shown["encrypted"] == true
 }

@@ -41,7 +41,7 @@ type Query struct {
 // ErrWentBack: the log became an older copy of itself while it was followed; cursors told so far hold no more.
 var ErrWentBack = errors.New("the log went back to an older copy")
 
-// Types finds the event types that patterns name: "lead.created", or "lead.*" for a category. It is an error when a pattern names none.
+// Types finds the event types that patterns name: "order.placed", or "order.*" for a category. It is an error when a pattern names none.
 func Types(r *eventstore.Registry, patterns []string) ([]string, error) {
 	if len(patterns) == 0 {
 		return nil, nil
