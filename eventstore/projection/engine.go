@@ -118,7 +118,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // follow folds one lane for all live projections: they share a reader and a transaction per batch.
 func (e *Engine) follow(ctx context.Context, lane int) error {
-	f := newFeed(e, lane)
+	f := newFeed(ctx, e, lane)
 	defer f.end()
 	for ctx.Err() == nil {
 		f.restart()

@@ -28,6 +28,8 @@ type feed struct {
 	wary   bool // the bus brought what is not the log's: let it rest before it is heard again
 	sub    *subscription
 	ended  sync.WaitGroup
+	// spawn runs something until the lane is no longer followed, or cancel: a subscription outlives the call that opened it.
+	spawn func(run func(context.Context)) (cancel context.CancelFunc)
 }
 
 // bus is where events are heard of soonest.
@@ -36,8 +38,15 @@ type bus struct {
 	source string // of this installation's messages
 }
 
-func newFeed(e *Engine, lane int) *feed {
-	return &feed{log: e.log, lane: lane, bus: e.bus, idle: e.idle, logger: e.logger.With("lane", lane), limit: batchSize}
+// newFeed makes a feed that lasts as long as ctx. End it when done.
+func newFeed(ctx context.Context, e *Engine, lane int) *feed {
+	f := &feed{log: e.log, lane: lane, bus: e.bus, idle: e.idle, logger: e.logger.With("lane", lane), limit: batchSize}
+	f.spawn = func(run func(context.Context)) context.CancelFunc {
+		ctx, cancel := context.WithCancel(ctx)
+		f.ended.Go(func() { run(ctx) })
+		return cancel
+	}
+	return f
 }
 
 // restart is needed before what was handed out, and not folded, is asked for again.
@@ -53,7 +62,7 @@ func (f *feed) next(ctx context.Context, after int64, epoch int) ([]eventstore.E
 				return events, err
 			}
 		}
-		f.open(ctx, after, epoch)
+		f.open(after, epoch)
 		events, hole, sound := f.sub.take(after, f.limit)
 		switch {
 		case !sound:
@@ -119,17 +128,16 @@ func (f *feed) distrust() {
 }
 
 // open begins to listen behind a position, unless it listens already.
-func (f *feed) open(ctx context.Context, after int64, epoch int) {
+func (f *feed) open(after int64, epoch int) {
 	if f.sub != nil && f.sub.epoch != epoch {
 		f.close()
 	}
 	if f.bus.conn == nil || f.sub != nil {
 		return
 	}
-	s := newSubscription(f, after, epoch)
-	ctx, s.cancel = context.WithCancel(ctx)
-	f.sub, f.wary = s, false
-	f.ended.Go(func() { s.run(ctx) })
+	f.sub = newSubscription(f, after, epoch)
+	f.wary = false
+	f.sub.cancel = f.spawn(f.sub.run)
 }
 
 // close stops listening; it does not wait for the broker.

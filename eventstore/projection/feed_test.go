@@ -5,12 +5,15 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/relay"
+	"github.com/streamflow/streamflow/internal/natsserver/natstest"
 	"github.com/streamflow/streamflow/internal/pgtest"
 	"github.com/streamflow/streamflow/migrations"
 )
@@ -21,17 +24,16 @@ type noted struct {
 
 func (noted) Type() string { return "note.taken" }
 
-// Whatever a bus makes of the log's events, lost, twice, late, in any order, a feed hands out every event once and in order. What
-// it hands out of the bus is marked by the test, to see that the bus is not just ignored.
-func TestFeedMakesOrderOfAnything(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for a feed that waits where it should not
-	defer cancel()
+// twoLogs opens a log twice: the second one hears of what the first one appends only from the bus.
+func twoLogs(t *testing.T) (writes *eventstore.Log, e *Engine) {
+	t.Helper()
+	ctx := t.Context()
 	url := pgtest.New(t, "migrated", func(ctx context.Context, url string) error { _, err := migrations.Up(ctx, url, 0); return err })
 	pool, err := migrations.Role(ctx, url, "engine", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pool.Close()
+	t.Cleanup(pool.Close)
 	if err := eventstore.Create(ctx, pool, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -39,30 +41,68 @@ func TestFeedMakesOrderOfAnything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var logs [2]*eventstore.Log // one that writes, and one that hears of nothing but from the bus
+	var logs [2]*eventstore.Log
 	for i := range logs {
 		if logs[i], err = eventstore.Open(ctx, eventstore.Config{Pool: pool, Registry: registry, MasterKey: eventstore.NewMasterKey()}); err != nil {
 			t.Fatal(err)
 		}
-		defer logs[i].Close()
+		t.Cleanup(logs[i].Close)
 	}
-	const head = 60
+	return logs[0], &Engine{log: logs[1], pool: pool, logger: slog.New(slog.DiscardHandler), idle: Never}
+}
+
+func note(t *testing.T, log *eventstore.Log, n int) {
+	t.Helper()
 	stream := eventstore.Stream("note-" + uuid.NewString())
-	facts := make([]eventstore.Fact, head)
+	facts := make([]eventstore.Fact, n)
 	for i := range facts {
 		facts[i] = noted{}
 	}
-	if _, err := logs[0].Append(ctx, eventstore.Append{
+	if _, err := log.Append(t.Context(), eventstore.Append{
 		Command: eventstore.Command{Tenant: uuid.New(), ID: uuid.New(), Fingerprint: []byte("f"), Correlation: "c"},
 		At:      map[eventstore.Stream]int{stream: 0}, Writes: []eventstore.Write{{Stream: stream, Facts: facts}},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	written, err := logs[0].ReadLane(ctx, 1, 0, head)
+}
+
+// What a feed listens to outlives the call that opened it: it is called anew whenever something may have changed.
+func TestFeedGoesOnListening(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for a feed that waits where it should not
+	defer cancel()
+	log, e := twoLogs(t)
+	conn := natstest.Connect(t, natstest.Start(t))
+	e.Follow(conn, "urn:test")
+	var relaying sync.WaitGroup
+	relayed, stop := context.WithCancel(ctx)
+	r := relay.New(relay.Config{Log: log, Conn: conn, Lane: 1, Source: "urn:test", Logger: e.logger})
+	relaying.Go(func() { _ = r.Run(relayed) })
+	defer relaying.Wait()
+	defer stop()
+	f := newFeed(ctx, e, 1)
+	defer f.end()
+	for after := range int64(3) {
+		call, end := context.WithCancel(ctx)
+		note(t, log, 1)
+		if events, err := f.next(call, after, 1); err != nil || len(events) != 1 || events[0].Position != after+1 {
+			t.Fatalf("after %d: %v, error %v", after, events, err)
+		}
+		end()
+	}
+}
+
+// Whatever a bus makes of the log's events, lost, twice, late, in any order, a feed hands out every event once and in order. What
+// it hands out of the bus is marked by the test, to see that the bus is not just ignored.
+func TestFeedMakesOrderOfAnything(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for a feed that waits where it should not
+	defer cancel()
+	log, e := twoLogs(t)
+	const head = 60
+	note(t, log, head)
+	written, err := log.ReadLane(ctx, 1, 0, head)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Engine{log: logs[1], pool: pool, logger: slog.New(slog.DiscardHandler), idle: Never}
 	for name, spoil := range map[string]func([]eventstore.Event) []eventstore.Event{
 		"as it should be": func(e []eventstore.Event) []eventstore.Event { return e },
 		"some lost": func(e []eventstore.Event) []eventstore.Event {
@@ -79,7 +119,7 @@ func TestFeedMakesOrderOfAnything(t *testing.T) {
 	} {
 		for _, limit := range []int{1, 7, head} {
 			t.Run(name, func(t *testing.T) {
-				f := newFeed(e, 1)
+				f := newFeed(ctx, e, 1)
 				f.limit = limit
 				f.sub = newSubscription(f, 0, 1)
 				f.sub.cancel = func() {}

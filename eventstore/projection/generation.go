@@ -13,6 +13,9 @@ import (
 // dropLimit bounds the removal of tables that nobody needs; what stays is removed by the next rebuild.
 const dropLimit = 10 * time.Second
 
+// indexMemory lets a few million rows be sorted without files, by one index at a time.
+const indexMemory = "256MB"
+
 func schemaName(name string, generation int) string { return fmt.Sprintf("rm_%s_%d", name, generation) }
 
 // install makes the tables of a generation, without their indexes, and its checkpoints at 0.
@@ -59,7 +62,7 @@ func install(ctx context.Context, tx pgx.Tx, p Projection, generation int) error
 // index makes what readers need and what the planner knows of the tables.
 func index(ctx context.Context, tx pgx.Tx, p Projection, generation int) error {
 	schema := schemaName(p.Name, generation)
-	if _, err := tx.Exec(ctx, `set local search_path = `+schema+`; `+p.Indexes); err != nil {
+	if _, err := tx.Exec(ctx, `set local maintenance_work_mem = '`+indexMemory+`'; set local search_path = `+schema+`; `+p.Indexes); err != nil {
 		return fmt.Errorf("create indexes of %s: %w", p.Name, err)
 	}
 	names, err := tables(ctx, tx, schema)
