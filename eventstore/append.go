@@ -18,31 +18,38 @@ import (
 // It returns once the append is durable. Errors: [ErrCommandReused], [*ConflictError], [*ClaimedError], [ErrErased],
 // [ErrUnavailable], [ErrClosed], the context's error (the append may then still happen), or what is wrong with the append itself.
 func (l *Log) Append(ctx context.Context, a Append) (Outcome, error) {
-	out, _, err := l.commit(ctx, a)
-	return out, err
+	p, err := l.enqueue(ctx, a)
+	if err != nil {
+		return l.recordedIfErased(ctx, a.Command, err)
+	}
+	return p.wait(ctx)
 }
 
-// commit is Append, and tells what was sent; nil where nothing was.
-func (l *Log) commit(ctx context.Context, a Append) (Outcome, *encoded, error) {
+func (l *Log) enqueue(ctx context.Context, a Append) (*pending, error) {
 	e, err := l.encodeAppend(ctx, a)
 	if err != nil {
-		err = fmt.Errorf("append: %w", err)
-		if errors.Is(err, ErrErased) { // since the command's first call, perhaps
-			out, err := l.recordedInstead(ctx, a.Command, err)
-			return out, nil, err
-		}
-		return Outcome{}, nil, err
+		return nil, fmt.Errorf("append: %w", err)
 	}
 	p := &pending{append: e, answer: make(chan answer, 1)}
-	if err := l.lanes[l.LaneOf(a.Command.Tenant)-1].queue.put(p); err != nil {
-		return Outcome{}, nil, err
-	}
+	return p, l.lanes[l.LaneOf(a.Command.Tenant)-1].queue.put(p)
+}
+
+// wait is for the answer, or until the caller has no time for it any more; what is queued happens all the same.
+func (p *pending) wait(ctx context.Context) (Outcome, error) {
 	select {
 	case r := <-p.answer:
-		return r.outcome, e, r.err
+		return r.outcome, r.err
 	case <-ctx.Done():
-		return Outcome{}, nil, ctx.Err()
+		return Outcome{}, ctx.Err()
 	}
+}
+
+// recordedIfErased looks for the outcome of a command that cannot be written any more: since its first call, perhaps.
+func (l *Log) recordedIfErased(ctx context.Context, c Command, cause error) (Outcome, error) {
+	if !errors.Is(cause, ErrErased) {
+		return Outcome{}, cause
+	}
+	return l.recordedInstead(ctx, c, cause)
 }
 
 // encoded is an append as it travels to the database.

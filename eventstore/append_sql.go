@@ -23,10 +23,10 @@ var errEOF, errUnexpectedEOF = io.EOF, io.ErrUnexpectedEOF
 
 const appendSQL = `select head, epoch, recorded, failed, reason, detail from log.append($1,
 	$2, $3, $4, $5, $6, $7, $8, $9,
-	$10, $11, $12, $13, $14,
-	$15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29,
-	$30, $31, $32, $33, $34, $35,
-	$36, $37, $38, $39)`
+	$10, $11, $12, $13, $14, $15,
+	$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30,
+	$31, $32, $33, $34, $35, $36,
+	$37, $38, $39, $40)`
 
 // appendArrays are the parameters of log.append: parallel arrays, because a function can take a batch of rows no other way
 // that is as cheap to send and to read.
@@ -44,6 +44,7 @@ type appendArrays struct {
 	cStream  []string
 	cVersion []int32
 	cLast    []pgtype.UUID // null: any event at that version
+	cAfter   []pgtype.Int4 // null: no append of the batch adds that event
 
 	eAppend                         []int32
 	eTenant                         []pgtype.UUID
@@ -70,18 +71,20 @@ type appendArrays struct {
 	sTenant  []pgtype.UUID
 	sSubject []pgtype.UUID
 	sWrapped [][]byte
+
+	adds map[uuid.UUID]int32 // which append adds the event
 }
 
 func pgUUID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: id != uuid.Nil} }
 
 func appendArguments(lane int, batch []*pending) []any {
-	var a appendArrays
+	a := appendArrays{adds: map[uuid.UUID]int32{}}
 	for i, p := range batch {
 		a.add(int32(i+1), p.append)
 	}
 	return []any{int16(lane),
 		a.tenant, a.command, a.fingerprint, a.outcome, a.code, a.params, a.events, a.call,
-		a.cAppend, a.cTenant, a.cStream, a.cVersion, a.cLast,
+		a.cAppend, a.cTenant, a.cStream, a.cVersion, a.cLast, a.cAfter,
 		a.eAppend, a.eTenant, a.eStream, a.eVersion, a.eID, a.eType, a.eSchema, a.eData, a.eCommand, a.eCorrelation, a.eCausation,
 		a.eActorKind, a.eActorID, a.eActorVia, a.eEffective,
 		a.kAppend, a.kTenant, a.kScope, a.kKey, a.kStream, a.kTake,
@@ -102,9 +105,11 @@ func (a *appendArrays) add(ord int32, e *encoded) {
 	for _, v := range e.conditions {
 		a.cAppend, a.cTenant = append(a.cAppend, ord), append(a.cTenant, tenant)
 		a.cStream, a.cVersion = append(a.cStream, string(v.stream)), append(a.cVersion, int32(v.version))
-		a.cLast = append(a.cLast, pgUUID(v.last))
+		after, chained := a.adds[v.last]
+		a.cLast, a.cAfter = append(a.cLast, pgUUID(v.last)), append(a.cAfter, pgtype.Int4{Int32: after, Valid: chained})
 	}
 	for _, v := range e.events {
+		a.adds[v.id] = ord
 		a.eAppend, a.eTenant, a.eCommand = append(a.eAppend, ord), append(a.eTenant, tenant), append(a.eCommand, command)
 		a.eStream, a.eVersion, a.eID = append(a.eStream, string(v.stream)), append(a.eVersion, int32(v.version)), append(a.eID, pgUUID(v.id))
 		a.eType, a.eSchema, a.eData = append(a.eType, v.typ), append(a.eSchema, int16(v.schema)), append(a.eData, v.data)

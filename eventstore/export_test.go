@@ -23,6 +23,14 @@ func (l *Log) InLine(tenant uuid.UUID, stream Stream) <-chan struct{} {
 	return joined
 }
 
+// Queued is how many appends of a lane wait for the next batch.
+func (l *Log) Queued(lane int) int {
+	q := &l.lanes[lane-1].queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
+}
+
 // ForgetKeys empties the cache of subject keys, as time does.
 func (l *Log) ForgetKeys() { l.subjectKeys.Purge() }
 

@@ -188,7 +188,7 @@ func TestServerFailsUnderLoad(t *testing.T) {
 			node := nodes[caller%len(nodes)]
 			for f.answers.Load() < n {
 				if caller >= 32 {
-					o := op{Tenant: w.tenants[caller%len(w.tenants)], Command: randomID(rng), Fingerprint: "request"}
+					o := op{Tenant: w.tenants[caller/4%len(w.tenants)], Command: randomID(rng), Fingerprint: "request"}
 					if rng.IntN(4) == 0 {
 						o.Verdict, o.Code = eventstore.Refused, "no"
 					}

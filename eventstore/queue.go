@@ -73,7 +73,7 @@ func (q *queue) take() (batch []*pending, closed bool) {
 		batch, q.waiting = q.waiting, nil
 		return batch, false
 	}
-	touched := make(map[resource]bool, 4*len(q.waiting)) // value: written
+	touched := make(map[resource]touch, 4*len(q.waiting))
 	var left []*pending
 	events, bytes := 0, 0
 	for i, p := range q.waiting {
@@ -81,10 +81,12 @@ func (q *queue) take() (batch []*pending, closed bool) {
 			left = append(left, q.waiting[i:]...)
 			break
 		}
-		if p.append.touch(touched) {
+		if p.append.collides(touched) {
+			p.append.touch(touched, true)
 			left = append(left, p)
 			continue
 		}
+		p.append.touch(touched, false)
 		batch = append(batch, p)
 		events, bytes = events+len(p.append.events), bytes+p.append.bytes
 	}
@@ -92,27 +94,57 @@ func (q *queue) take() (batch []*pending, closed bool) {
 	return batch, q.closed && len(batch) == 0
 }
 
-// touch marks everything the append reads and writes, and tells whether that collides with what was marked before. It marks
-// even then: who comes later and depends on a waiting append has to wait behind it.
-func (e *encoded) touch(touched map[resource]bool) (collides bool) {
-	for r, write := range e.resources() {
-		wrote, seen := touched[r]
-		collides = collides || seen && (write || wrote)
-		touched[r] = wrote || write
-	}
-	return collides
+// touch is what was done to a resource by those before in the queue.
+type touch struct {
+	wrote bool
+	waits bool      // one of them waits for the next batch
+	last  uuid.UUID // the newest event they add to the stream
 }
 
-// resources lists each one once, so that an append that drops and takes the same claim does not collide with itself.
-func (e *encoded) resources() map[resource]bool {
-	all := make(map[resource]bool, 1+len(e.conditions)+len(e.Takes)+len(e.Drops)+len(e.Held)+len(e.keys))
+// collides tells whether the append has to wait for the next batch. It need not where it was decided upon the very events that the
+// batch adds to a stream: then it holds if they do.
+func (e *encoded) collides(touched map[resource]touch) bool {
+	for r, use := range e.resources() {
+		before, seen := touched[r]
+		if seen && (use.wrote || before.wrote) && (before.waits || use.last == uuid.Nil || use.last != before.last) {
+			return true
+		}
+	}
+	return false
+}
+
+// touch marks everything the append reads and writes, even where it waits: who comes later and depends on it has to wait behind it.
+func (e *encoded) touch(touched map[resource]touch, waits bool) {
+	for r, use := range e.resources() {
+		t := touched[r]
+		t.wrote, t.waits = t.wrote || use.wrote, t.waits || waits
+		if r.kind == 's' && use.wrote {
+			t.last = e.newest(Stream(r.name))
+		}
+		touched[r] = t
+	}
+}
+
+// newest is the last event that the append adds to a stream.
+func (e *encoded) newest(s Stream) (id uuid.UUID) {
+	for _, v := range e.events {
+		if v.stream == s {
+			id = v.id
+		}
+	}
+	return id
+}
+
+// resources lists each one once, with the event that a condition names, so that an append that drops and takes the same claim does not collide with itself.
+func (e *encoded) resources() map[resource]touch {
+	all := make(map[resource]touch, 1+len(e.conditions)+len(e.Takes)+len(e.Drops)+len(e.Held)+len(e.keys))
 	mark := func(kind byte, name string, write bool) {
 		r := resource{e.Command.Tenant, kind, name}
-		all[r] = all[r] || write
+		all[r] = touch{wrote: all[r].wrote || write}
 	}
 	mark('i', string(e.Command.ID[:]), true)
 	for _, c := range e.conditions {
-		mark('s', string(c.stream), c.written)
+		all[resource{e.Command.Tenant, 's', string(c.stream)}] = touch{wrote: c.written, last: c.last}
 	}
 	for _, h := range e.Takes {
 		mark('c', h.Scope+" "+string(h.Key), true)

@@ -19,7 +19,7 @@ type turns struct {
 }
 
 // take waits until every earlier caller of the streams is done. A caller joins all its lines at once, so no two can wait
-// for each other. Call the returned function when done; after an error there is nothing to call.
+// for each other. Call the returned function when done; another call does nothing, and neither does one after an error.
 func (t *turns) take(ctx context.Context, tenant uuid.UUID, streams []Stream) (func(), error) {
 	if len(streams) == 0 {
 		return func() {}, nil
@@ -36,7 +36,7 @@ func (t *turns) take(ctx context.Context, tenant uuid.UUID, streams []Stream) (f
 	}
 	t.mu.Unlock()
 
-	leave := func() {
+	leave := sync.OnceFunc(func() {
 		t.mu.Lock()
 		for _, s := range streams {
 			if ref := (stateRef{tenant, s}); t.tail[ref] == mine {
@@ -45,7 +45,7 @@ func (t *turns) take(ctx context.Context, tenant uuid.UUID, streams []Stream) (f
 		}
 		t.mu.Unlock()
 		close(mine)
-	}
+	})
 	for i, c := range before {
 		select {
 		case <-c:
@@ -56,7 +56,7 @@ func (t *turns) take(ctx context.Context, tenant uuid.UUID, streams []Stream) (f
 				}
 				leave()
 			}()
-			return nil, ctx.Err()
+			return func() {}, ctx.Err()
 		}
 	}
 	return leave, nil

@@ -53,9 +53,10 @@ type Evolver[S any] interface {
 //
 // The decide function reads states ([State]), says what happens ([Decision.Append] …), and returns nil; it may run several
 // times, so it has no side effects. It runs alone, in order of arrival on this node, for each of the named streams; other
-// streams it loads are only checked. An error it returns ends the call and is no outcome, unless the command has one already,
-// which is then the answer: return one for what was refused before any rule ran. A rule's no is [Decision.Refuse]. A decision
-// that appends nothing is recorded as [Unchanged], and changes nothing else either.
+// streams it loads are only checked. It may see what a decision before it on this node has not committed yet: then it holds
+// only if that one does, and is made again otherwise. An error it returns ends the call and is no outcome, unless the command
+// has one already, which is then the answer: return one for what was refused before any rule ran. A rule's no is
+// [Decision.Refuse]. A decision that appends nothing is recorded as [Unchanged], and changes nothing else either.
 //
 // Besides decide's own, errors are those of [Log.Append], but never a [ConflictError].
 func (l *Log) Update(ctx context.Context, c Command, streams []Stream, decide func(context.Context, *Decision) error) (Outcome, error) {
@@ -63,34 +64,44 @@ func (l *Log) Update(ctx context.Context, c Command, streams []Stream, decide fu
 	if err != nil {
 		return Outcome{}, err
 	}
-	defer leave()
+	defer func() { leave() }()
 
 	held := map[claimRef]Stream{}
 	for attempt := range decideAttempts {
 		d := &Decision{log: l, command: c, fresh: attempt > 0, held: held, loaded: map[Stream]*reading{}}
-		a, err := d.run(ctx, decide)
+		p, err := d.enqueue(ctx, decide)
 		if err != nil {
-			if d.cached { // what it stumbled over may be long past
+			if d.cached { // what it stumbled over may be long past, or never be
 				continue
 			}
 			return l.recordedInstead(ctx, c, err)
 		}
-		out, sent, err := l.commit(ctx, a)
+		d.remember(p.append)
+		if attempt == 0 {
+			// Who is next in line decides upon this decision at once, so that many share a commit. One that is made again keeps its
+			// turn until it is answered: so somebody always gets on.
+			leave()
+		}
+		out, err := p.wait(ctx)
+		if err != nil || out.Replayed {
+			l.unlearn(p.append)
+		}
 		var conflict *ConflictError
 		var claimed *ClaimedError
 		switch {
 		case err == nil:
-			if !out.Replayed {
-				d.remember(sent)
-			}
 			return out, nil
 		case errors.As(err, &conflict):
 			l.states.Remove(stateRef{c.Tenant, conflict.Stream})
 		case errors.As(err, &claimed):
 			held[claimRef{claimed.Scope, string(claimed.Key)}] = claimed.Holder
-		case errors.Is(err, ErrErased) && d.cached: // the state from before the erasure
 		default:
 			return Outcome{}, err
+		}
+		if attempt == 0 {
+			if leave, err = l.turns.take(ctx, c.Tenant, streams); err != nil {
+				return Outcome{}, err
+			}
 		}
 	}
 	return Outcome{}, ErrContended
@@ -109,11 +120,16 @@ func (l *Log) recordedInstead(ctx context.Context, c Command, cause error) (Outc
 	return o, nil
 }
 
-func (d *Decision) run(ctx context.Context, decide func(context.Context, *Decision) error) (Append, error) {
+// enqueue makes the decision and sends it on its way.
+func (d *Decision) enqueue(ctx context.Context, decide func(context.Context, *Decision) error) (*pending, error) {
 	if err := decide(ctx, d); err != nil {
-		return Append{}, err
+		return nil, err
 	}
-	return d.finish()
+	a, err := d.finish()
+	if err != nil {
+		return nil, err
+	}
+	return d.log.enqueue(ctx, a)
 }
 
 // State folds a stream into S and makes its version a condition of the append. The version of a stream that does not exist is 0.
@@ -275,23 +291,33 @@ func (d *Decision) finish() (Append, error) {
 	return a, d.misuse
 }
 
-// remember keeps the states as they are after the append.
+// remember keeps the states as they are after the append, before it is committed: each names the event it saw last, so what is decided
+// upon one that is not to be never holds. What erases a person is not remembered; it is forgotten when it is committed.
 func (d *Decision) remember(sent *encoded) {
-	last := make(map[Stream]uuid.UUID, len(d.loaded))
-	for _, e := range sent.events {
-		last[e.stream] = e.id
+	if len(sent.Destroy) > 0 {
+		return
 	}
 	for stream, r := range d.loaded {
 		if r.evolve == nil {
 			continue
 		}
 		c := cachedState{version: r.version + len(r.added), last: r.last, state: r.state, evolve: r.evolve}
+		if len(r.added) > 0 {
+			c.last = sent.newest(stream)
+		}
 		for _, f := range r.added {
 			c.state = r.evolve(c.state, f)
 		}
-		if id, wrote := last[stream]; wrote {
-			c.last = id
-		}
 		d.log.states.Add(stateRef{d.command.Tenant, stream}, c)
+	}
+}
+
+// unlearn drops the states after an append that did not come to be; those that were decided upon them drop theirs.
+func (l *Log) unlearn(sent *encoded) {
+	for _, e := range sent.events {
+		ref := stateRef{sent.Command.Tenant, e.stream}
+		if c, ok := l.states.Peek(ref); ok && c.last == e.id {
+			l.states.Remove(ref)
+		}
 	}
 }

@@ -183,7 +183,7 @@ comment on column log.lease.until is 'When it lapses, by the database''s clock.'
 create function log.append(
   p_lane smallint,
   a_tenant uuid[], a_command uuid[], a_fingerprint bytea[], a_outcome smallint[], a_code text[], a_params text[], a_events integer[], a_call uuid[],
-  c_append integer[], c_tenant uuid[], c_stream text[], c_version integer[], c_last uuid[],
+  c_append integer[], c_tenant uuid[], c_stream text[], c_version integer[], c_last uuid[], c_after integer[],
   e_append integer[], e_tenant uuid[], e_stream text[], e_version integer[], e_id uuid[], e_type text[], e_schema smallint[], e_data text[],
   e_command uuid[], e_correlation text[], e_causation uuid[], e_actor_kind text[], e_actor_id text[], e_actor_via text[], e_effective timestamptz[],
   k_append integer[], k_tenant uuid[], k_scope text[], k_key bytea[], k_stream text[], k_take boolean[],
@@ -202,7 +202,7 @@ begin
 
   -- Verdicts: 1 the command has an outcome, 2 a stream is at another version, 3 a claim is not held as the append says.
   -- c_last, where it is not null, names the event that the append saw at that version: after the database went back to an older
-  -- copy, another one may be there.
+  -- copy, another one may be there. c_after, where it is not null, is the append of this batch that adds that very event.
   -- k_take is true for a claim to take, false for one to drop, and null for one that k_stream must hold.
   -- A plan is kept as long as its connection, so it has to be right for tables that have grown since. A sub-select with a limit is
   -- never turned into a join, and so is always one lookup in an index for each row; deletes and updates are one by one for that reason.
@@ -213,10 +213,10 @@ begin
         where (select true from log.command c where c.tenant = a.tenant and c.id = a.command limit 1)
       union all
       select c.append, 2::smallint, c.stream
-        from unnest(c_append, c_tenant, c_stream, c_version, c_last) c(append, tenant, stream, version, last)
+        from unnest(c_append, c_tenant, c_stream, c_version, c_last, c_after) c(append, tenant, stream, version, last, after)
         left join lateral (select e.version, e.id from log.event e
           where e.tenant = c.tenant and e.stream = c.stream order by e.version desc limit 1) h on true
-        where c.version <> coalesce(h.version, 0) or c.last <> h.id
+        where c.after is null and (c.version <> coalesce(h.version, 0) or c.last <> h.id)
       union all
       select k.append, 3::smallint, k.scope || ' ' || encode(k.key, 'hex') || ' ' || coalesce(h.stream, '')
         from unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
@@ -230,6 +230,18 @@ begin
           else false end
     ) v order by v.ord, v.reason
   ) f;
+  -- What builds on an append that failed, fails with it.
+  if failed is not null then
+    for one in select c.append, c.stream, c.after from unnest(c_append, c_stream, c_after) c(append, stream, after)
+      where c.after is not null order by c.append
+    loop
+      if one.after = any (failed) and one.append <> all (failed) then
+        failed := failed || one.append;
+        reason := reason || 2::smallint;
+        detail := detail || one.stream;
+      end if;
+    end loop;
+  end if;
 
   insert into log.event (lane, position, tenant, stream, version, id, type, schema_version, data, command_id, correlation_id,
       causation_id, actor_kind, actor_id, actor_via, recorded_at, effective_at)
