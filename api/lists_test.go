@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/streamflow/streamflow/eventstore"
 )
 
 // get reads an address that has passed a cursor, and insists on an answer.
@@ -194,8 +196,8 @@ func TestListAsOfThen(t *testing.T) {
 func TestExportsStreamAll(t *testing.T) {
 	s := newSite(t)
 	owner, _ := s.tenant("acme")
-	after, _ := s.made(owner, "/api/v2/leads", `{"name":"=cmd()","company":"A, \"B\"","externalId":"x","value":{"amount":5,"currency":"EUR"},"tags":["a","b"]}`)
-	after, _ = s.shop(owner)
+	s.made(owner, "/api/v2/leads", `{"name":"=cmd()","company":"A, \"B\"","externalId":"x","value":{"amount":5,"currency":"EUR"},"tags":["a","b"]}`)
+	after, _ := s.shop(owner)
 	w := s.get(owner, "/api/v2/leads?sort=createdAt&limit=1", after, "Accept", "text/csv")
 	rows, err := csv.NewReader(w.Body).ReadAll()
 	must(t, err)
@@ -254,7 +256,9 @@ func TestTenantsList(t *testing.T) {
 	s.made(owner, "/api/v2/invoices/"+invoice+"/payments", `{"amount":{"amount":400,"currency":"EUR"}}`)
 	after, _ := s.shop(owner)
 	w := s.get(s.provider, "/api/v2/tenants?sort=name", after)
-	var answer struct{ Items []map[string]any }
+	var answer struct {
+		Items []map[string]any `json:"items"`
+	}
 	must(t, json.Unmarshal(w.Body.Bytes(), &answer))
 	first := answer.Items[0]
 	if len(answer.Items) != 2 || first["id"] != id || first["userCount"] != 1.0 || first["leadsTotal"] != 4.0 || first["lastEventAt"] == nil ||
@@ -275,4 +279,24 @@ func TestTenantsList(t *testing.T) {
 	if !slices.Equal(names, []string{"acme", "beta"}) {
 		t.Errorf("paged: %v", names)
 	}
+}
+
+// A record is 404 before it existed, and with every other moment as the list of that moment tells it.
+func TestRecordAsOfThen(t *testing.T) {
+	s := newSite(t)
+	owner, _ := s.tenant("acme")
+	before, _ := s.made(owner, "/api/v2/leads", `{"company":"First","externalId":"1"}`)
+	then, id := s.made(owner, "/api/v2/leads", `{"company":"Second","externalId":"2"}`)
+	s.made(owner, "/api/v2/leads/"+id+"/qualify", "")
+	for at, want := range map[string]string{then: "new", "": "qualified"} {
+		if w := s.get(owner, "/api/v2/leads/"+id+"?at="+url.QueryEscape(at), ""); text(w, "status") != want {
+			t.Errorf("at %q: %s, want %s", at, w.Body, want)
+		}
+	}
+	s.want(s.do("GET", "/api/v2/leads/"+id+"?at="+before, call{cookie: owner}), 404, "not_found")
+	s.want(s.do("GET", "/api/v2/leads/"+id+"?at=2020-01-01T00:00:00Z", call{cookie: owner}), 404, "not_found")
+	s.want(s.do("GET", "/api/v2/leads/"+id+"?at=2199-01-01T00:00:00Z", call{cookie: owner}), 422, "validation_failed")
+	s.want(s.do("GET", "/api/v2/leads/"+id+"?at=yesterday", call{cookie: owner}), 422, "invalid_cursor")
+	foreign := s.commands.Log.Token(eventstore.Cursor{1: {Epoch: 7, Position: 1}})
+	s.want(s.do("GET", "/api/v2/leads/"+id+"?at="+foreign, call{cookie: owner}), 422, "invalid_cursor")
 }

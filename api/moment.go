@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -94,9 +95,7 @@ func (s *server) momentAt(r *http.Request, cursor eventstore.Cursor) (moment, er
 	if err != nil {
 		return moment{}, err
 	}
-	for lane, mark := range cursor {
-		all[lane] = mark
-	}
+	maps.Copy(all, cursor)
 	m.cursor = all
 	return m, nil
 }

@@ -106,12 +106,11 @@ func (s sum) read(ctx context.Context, tx pgx.Tx, tenant uuid.UUID, m Moment) ([
 		}
 		return []money.Amount{{Amount: all}}, nil
 	}
-	from, args := "", &arguments{}
+	from, args := s.rows(tenant, m)
+	from = "(" + from + ") r"
 	if s.source == entries && m.At == nil {
+		args = &arguments{}
 		from = "balance where " + s.window(args, m) + s.whose(args, tenant)
-	} else {
-		from, args = s.rows(tenant, m)
-		from = "(" + from + ") r"
 	}
 	rows, err := tx.Query(ctx, `select currency, sum(delta)::bigint from `+from+` group by currency having sum(delta) <> 0 order by currency`, *args...)
 	if err != nil {
