@@ -59,7 +59,10 @@ func (s *server) eitherWay(roles []string, scope string, run func(http.ResponseW
 	staff := s.reading(roles, func(w http.ResponseWriter, q request, m moment) error {
 		return run(w, visitor{Request: q.Request, at: m})
 	})
-	both := frame{scheme: bySignature, scope: scope, roles: roles, reads: true, codes: slices.Concat(keys.codes, staff.codes)}
+	if s.NoFederation {
+		return staff
+	}
+	both := frame{scheme: bySignature, scope: scope, roles: roles, reads: true, limited: true, codes: slices.Concat(keys.codes, staff.codes)}
 	both.serve = func(declared route) endpoint {
 		bySignature, bySession := keys.serve(declared), staff.serve(declared)
 		return func(w http.ResponseWriter, r *http.Request) error {

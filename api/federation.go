@@ -34,7 +34,7 @@ func (s *server) federationRoutes() []route {
 	if s.NoFederation {
 		return nil
 	}
-	return []route{
+	return append(s.federatedBillingRoutes(), []route{
 		{on: "POST /api/federation/escalation", id: "federateEscalation", summary: "Hands an incident over",
 			takes: newEscalation{TenantID: "0198c0de-0000-7000-8000-000000000001", Details: escalation.Details{IncidentID: "INC-1", Severity: "high",
 				Summary: "Checkout is down", Description: "Payments fail since 03:04.", SourceSystem: "monitor", OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}},
@@ -56,7 +56,7 @@ func (s *server) federationRoutes() []route {
 			frame: s.signed("", s.bulk).writing()},
 		{on: "GET /api/federation/status", id: "getFederationStatus", summary: "Says what the key is good for",
 			gives: replies{200: keyStatus{}}, frame: s.signed("", s.federationStatus)},
-	}
+	}...)
 }
 
 // signedRequest is one whose signature proved right.
