@@ -34,7 +34,9 @@ func (s *site) staff(role string) string {
 
 // items are those of a page, as JSON.
 func items(w *httptest.ResponseRecorder) []map[string]any {
-	var page struct{ Items []map[string]any }
+	var page struct {
+		Items []map[string]any `json:"items"`
+	}
 	_ = json.Unmarshal(w.Body.Bytes(), &page)
 	return page.Items
 }

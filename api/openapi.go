@@ -91,7 +91,7 @@ func securitySchemes() map[string]*huma.SecurityScheme {
 
 // The headers that requests may carry, by the name under which components hold them.
 func headerParameters() map[string]*huma.Param {
-	key := &huma.Schema{Type: huma.TypeString, MinLength: whole(1), MaxLength: whole(255), Pattern: `^[\x21-\x7e]+$`}
+	key := &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(255), Pattern: `^[\x21-\x7e]+$`}
 	text := &huma.Schema{Type: huma.TypeString}
 	return map[string]*huma.Param{
 		"IdempotencyKey": {Name: guard.IdempotencyHeader, In: "header", Required: true, Schema: key,
@@ -120,8 +120,6 @@ func answerHeaders() map[string]*huma.Header {
 		"WWW-Authenticate":    {Schema: text, Description: "How to say who one is"},
 	}
 }
-
-func whole(n int) *int { return &n }
 
 func (d *description) add(declared route) error {
 	operation := &huma.Operation{

@@ -62,14 +62,12 @@ type parameter struct {
 var (
 	atParameter     = textParameter("at", "recorded time: what the log knew then; an RFC 3339 time or a StreamFlow-Cursor")
 	tenantParameter = parameter{"tenantId", "the tenant, named by the provider's staff", &huma.Schema{Type: huma.TypeString, Format: "uuid"}}
-	limitParameter  = parameter{"limit", "how many items a page has", &huma.Schema{Type: huma.TypeInteger, Minimum: bound(1), Maximum: bound(maxLimit), Default: defaultLimit}}
+	limitParameter  = parameter{"limit", "how many items a page has", &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0), Maximum: new(float64(maxLimit)), Default: defaultLimit}}
 	cursorParameter = textParameter("cursor", "nextCursor of the page before")
 
 	ofRecord = []parameter{atParameter, tenantParameter}
 	ofPage   = []parameter{atParameter, limitParameter, cursorParameter}
 )
-
-func bound(n float64) *float64 { return &n }
 
 func textParameter(name, meaning string) parameter {
 	return parameter{name, meaning, &huma.Schema{Type: huma.TypeString}}

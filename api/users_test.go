@@ -34,8 +34,12 @@ func TestUsers(t *testing.T) {
 		s.want(s.do("POST", "/api/v2/users", call{cookie: owner, body: body}), want.status, want.code)
 	}
 	var list struct {
-		Items      []struct{ ID, Email, TenantID string }
-		NextCursor *string
+		Items []struct {
+			ID       string `json:"id"`
+			Email    string `json:"email"`
+			TenantID string `json:"tenantId"`
+		} `json:"items"`
+		NextCursor *string `json:"nextCursor"`
 	}
 	first := s.do("GET", "/api/v2/users?limit=1", call{cookie: owner})
 	must(t, json.Unmarshal(first.Body.Bytes(), &list))

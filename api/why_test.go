@@ -46,11 +46,13 @@ func (s *site) why(cookie, path, query string) (contributions map[string]float64
 		w := s.get(cookie, path+"?limit=2"+query+"&cursor="+next, "")
 		var answer struct {
 			Items []struct {
-				Event        struct{ ID string }
-				Contribution any
-			}
-			Sum        any
-			NextCursor string
+				Event struct {
+					ID string `json:"id"`
+				} `json:"event"`
+				Contribution any `json:"contribution"`
+			} `json:"items"`
+			Sum        any    `json:"sum"`
+			NextCursor string `json:"nextCursor"`
 		}
 		must(s.t, json.Unmarshal(w.Body.Bytes(), &answer))
 		for _, item := range answer.Items {
@@ -102,10 +104,14 @@ func TestContributionsAddUpToEveryFigure(t *testing.T) {
 			path := "/api/portals/" + portal + "/stats"
 			var stats struct {
 				Stats map[string]struct {
-					Value, Reason any
-					Source        string
-					Of            *struct{ Numerator, Denominator float64 }
-				}
+					Value  any    `json:"value"`
+					Reason any    `json:"reason"`
+					Source string `json:"source"`
+					Of     *struct {
+						Numerator   float64 `json:"numerator"`
+						Denominator float64 `json:"denominator"`
+					} `json:"of"`
+				} `json:"stats"`
 			}
 			must(t, json.Unmarshal(s.get(cookie, path+"?"+query, after).Body.Bytes(), &stats))
 			for name, figure := range stats.Stats {

@@ -132,7 +132,7 @@ func (f *faults) follow(ctx context.Context, node *eventstore.Log, lane int) ([]
 		switch {
 		case errors.Is(err, eventstore.ErrUnavailable):
 			f.outage.RLock()
-			f.outage.RUnlock() //nolint:staticcheck // it only waits
+			f.outage.RUnlock()
 			continue
 		case err != nil:
 			return nil, err

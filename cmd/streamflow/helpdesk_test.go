@@ -255,8 +255,9 @@ func (d *desk) postBulk(body []byte, lines int) error {
 	answers := json.NewDecoder(bytes.NewReader(raw))
 	for n := 1; n <= lines; n++ {
 		var v struct {
-			Line, Status int
-			Problem      json.RawMessage
+			Line    int             `json:"line"`
+			Status  int             `json:"status"`
+			Problem json.RawMessage `json:"problem"`
 		}
 		if err := answers.Decode(&v); err != nil || v.Line != n || v.Status >= http.StatusBadRequest {
 			return fmt.Errorf("line %d of %d: %+v %s %w", n, lines, v, v.Problem, err)

@@ -174,7 +174,9 @@ func (r *realRun) compareDesk(want deskCount) {
 				continue
 			}
 			events[e.Type]++
-			var told struct{ Status string }
+			var told struct {
+				Status string `json:"status"`
+			}
 			if err := json.Unmarshal(e.Data, &told); err != nil {
 				r.Fatal(err)
 			}

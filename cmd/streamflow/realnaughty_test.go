@@ -132,7 +132,9 @@ func (n *naughtyRun) send(c signedCall, text string) {
 		n.Errorf("%s with %q: %d %s", path, text, answer.StatusCode, raw)
 	case answer.StatusCode >= http.StatusBadRequest:
 		n.refused++
-		var problem struct{ Code string }
+		var problem struct {
+			Code string `json:"code"`
+		}
 		if err := json.Unmarshal(raw, &problem); err != nil || problem.Code == "" || answer.Header.Get("Content-Type") != "application/problem+json" {
 			n.Errorf("%s with %q: %d is no problem: %s", path, text, answer.StatusCode, raw)
 		}

@@ -167,7 +167,9 @@ func TestInboxIsBounded(t *testing.T) {
 	}
 	s = newSubscription(f, 0, 1)
 	large := make([]byte, 1<<20)
-	for put = 0; s.put(eventstore.Event{Position: int64(put + 1), Data: large}); put++ {
+	put = 0
+	for s.put(eventstore.Event{Position: int64(put + 1), Data: large}) {
+		put++
 	}
 	if put != inboxBytes>>20 {
 		t.Fatalf("%d MiB were taken, want %d", put, inboxBytes>>20)
