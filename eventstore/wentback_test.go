@@ -65,7 +65,7 @@ func TestDecisionOnLostHistory(t *testing.T) {
 			other := s.node(nil)
 			s.must(notes(tenant, stream, 0, "one"))
 			restore := s.copied()
-			if _, err := other.Update(t.Context(), command(tenant), nil, write(stream, "lost", 9)); err != nil {
+			if _, err := untilAnswered(t.Context(), other, command(tenant), write(stream, "lost", 9)); err != nil {
 				t.Fatal(err)
 			}
 			if !c.remembers {
@@ -89,15 +89,21 @@ func TestDecisionOnLostHistory(t *testing.T) {
 				d.Append(stream, noted{Text: "three"})
 				return nil
 			}
-			commanded := command(tenant)
-			out, err := other.Update(t.Context(), commanded, nil, decide)
-			for errors.Is(err, eventstore.ErrUnavailable) { // the pool's connections ended with the restored database
-				out, err = other.Update(t.Context(), commanded, nil, decide)
-			}
+			out, err := untilAnswered(t.Context(), other, command(tenant), decide)
 			if err != nil || out.First != 3 || attempts != 2 || decidedOn != "two" {
 				t.Errorf("decided on %q in attempt %d: %+v, %v", decidedOn, attempts, out, err)
 			}
 		})
+	}
+}
+
+// untilAnswered repeats a command whose call found the database away: a node's pooled connections end with a copied or restored database.
+func untilAnswered(ctx context.Context, node *eventstore.Log, c eventstore.Command, decide func(context.Context, *eventstore.Decision) error) (eventstore.Outcome, error) {
+	for {
+		out, err := node.Update(ctx, c, nil, decide)
+		if !errors.Is(err, eventstore.ErrUnavailable) {
+			return out, err
+		}
 	}
 }
 

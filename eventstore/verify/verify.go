@@ -19,7 +19,6 @@ import (
 
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/projection"
-	"github.com/streamflow/streamflow/eventstore/relay"
 	"github.com/streamflow/streamflow/eventstore/seal"
 )
 
@@ -79,12 +78,12 @@ func (f Fault) String() string {
 
 // Lane is what was checked of one.
 type Lane struct {
-	Lane        int         `json:"lane"`
-	Head        int64       `json:"head"`
-	Sealed      int64       `json:"sealed"` // positions that seals cover
-	Seals       int         `json:"seals"`
-	VerifierKey string      `json:"verifierKey"` // with which outsiders check the lane's seals
-	Bus         *relay.Kept `json:"bus"`         // null: not looked at
+	Lane        int    `json:"lane"`
+	Head        int64  `json:"head"`
+	Sealed      int64  `json:"sealed"` // positions that seals cover
+	Seals       int    `json:"seals"`
+	VerifierKey string `json:"verifierKey"` // with which outsiders check the lane's seals
+	Bus         *Kept  `json:"bus"`         // null: not looked at
 }
 
 // Report is the result of [Run].
@@ -173,10 +172,10 @@ func (c Config) checkLane(ctx context.Context, lane int, p *progress) (Lane, []F
 	found := &findings{lane: lane, by: map[Kind]Fault{}}
 	l := Lane{Lane: lane}
 	// Bus and seals come before the head: whatever they have is then below it.
-	var bus *relay.Examination
+	var bus *examination
 	if c.Conn != nil {
 		var err error
-		bus, err = relay.Examine(ctx, c.Conn, lane, c.Source, func(position int64, what string) { found.add(Message, position, what) })
+		bus, err = examine(ctx, c.Conn, lane, c.Source, func(position int64, what string) { found.add(Message, position, what) })
 		if err != nil {
 			return l, nil, err
 		}

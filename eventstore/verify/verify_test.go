@@ -143,73 +143,73 @@ func TestFindsForeignMessages(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(l *testLog, js jetstream.JetStream)
 		want  string
-		kept  relay.Kept
+		kept  Kept
 	}{
-		"nothing": {func(*testLog, jetstream.JetStream) {}, ``, relay.Kept{First: 1, Last: head, Messages: head}},
+		"nothing": {func(*testLog, jetstream.JetStream) {}, ``, Kept{First: 1, Last: head, Messages: head}},
 		"retention took some": {func(l *testLog, js jetstream.JetStream) {
 			if err := ofLane(l, js).Purge(l.t.Context(), jetstream.WithPurgeSequence(30)); err != nil {
 				l.t.Fatal(err)
 			}
-		}, ``, relay.Kept{First: 30, Last: head, Messages: head - 29}},
+		}, ``, Kept{First: 30, Last: head, Messages: head - 29}},
 		"retention took all": {func(l *testLog, js jetstream.JetStream) {
 			if err := ofLane(l, js).Purge(l.t.Context()); err != nil {
 				l.t.Fatal(err)
 			}
-		}, ``, relay.Kept{First: head + 1, Last: head}},
+		}, ``, Kept{First: head + 1, Last: head}},
 		"a hole": {func(l *testLog, js jetstream.JetStream) {
 			if err := ofLane(l, js).DeleteMsg(l.t.Context(), 30); err != nil {
 				l.t.Fatal(err)
 			}
-		}, ``, relay.Kept{First: 1, Last: head, Messages: head - 1}},
+		}, ``, Kept{First: 1, Last: head, Messages: head - 1}},
 		"behind": {func(l *testLog, js jetstream.JetStream) {
 			if err := appendPair(l.t.Context(), l.Log, head/2); err != nil {
 				l.t.Fatal(err)
 			}
-		}, ``, relay.Kept{First: 1, Last: head, Messages: head}},
+		}, ``, Kept{First: 1, Last: head, Messages: head}},
 		"the log was changed": {func(l *testLog, js jetstream.JetStream) {
 			l.tamper(`update log.event set data = '{"text":"other"}' where position = 62`)
-		}, `message@62`, relay.Kept{First: 1, Last: head, Messages: head}},
+		}, `message@62`, Kept{First: 1, Last: head, Messages: head}},
 		"the log was cut, seals too": {func(l *testLog, js jetstream.JetStream) {
 			l.tamper(`delete from log.event where position > 40; delete from log.seal where size > 40; update log.lane set head = 40 where head > 0`)
-		}, `message@41`, relay.Kept{First: 1, Last: head, Messages: 40}},
+		}, `message@41`, Kept{First: 1, Last: head, Messages: 40}},
 		"an event is missing": {func(l *testLog, js jetstream.JetStream) {
 			l.tamper(`delete from log.event where position = 62`)
-		}, `gap@62 message@62 version@64`, relay.Kept{First: 1, Last: head, Messages: head - 1}},
+		}, `gap@62 message@62 version@64`, Kept{First: 1, Last: head, Messages: head - 1}},
 		"no event of the log": {func(l *testLog, js jetstream.JetStream) {
 			again(l, js, func(m *nats.Msg) {
 				if m.Header.Get("sf-position") == "50" {
 					m.Header = nil
 				}
 			})
-		}, `message@50`, relay.Kept{First: 41, Last: head, Messages: head - 40}},
+		}, `message@50`, Kept{First: 41, Last: head, Messages: head - 40}},
 		"another event": {func(l *testLog, js jetstream.JetStream) {
 			again(l, js, func(m *nats.Msg) {
 				if m.Header.Get("sf-position") == "50" {
 					m.Header.Set("ce-id", "018f0000-0000-7000-8000-000000000009")
 				}
 			})
-		}, `message@50`, relay.Kept{First: 41, Last: head, Messages: head - 40}},
+		}, `message@50`, Kept{First: 41, Last: head, Messages: head - 40}},
 		"another position": {func(l *testLog, js jetstream.JetStream) {
 			again(l, js, func(m *nats.Msg) {
 				if m.Header.Get("sf-position") == "50" {
 					m.Header.Set("sf-position", "51")
 				}
 			})
-		}, `message@50`, relay.Kept{First: 41, Last: head, Messages: head - 40}},
+		}, `message@50`, Kept{First: 41, Last: head, Messages: head - 40}},
 		"another installation": {func(l *testLog, js jetstream.JetStream) {
 			again(l, js, func(m *nats.Msg) {
 				if m.Header.Get("sf-position") == "50" {
 					m.Header.Set("ce-source", "there")
 				}
 			})
-		}, `message@50`, relay.Kept{First: 41, Last: head, Messages: head - 40}},
+		}, `message@50`, Kept{First: 41, Last: head, Messages: head - 40}},
 		"content": {func(l *testLog, js jetstream.JetStream) {
 			again(l, js, func(m *nats.Msg) {
 				if m.Header.Get("sf-position") == "50" {
 					m.Data = []byte(`{}`)
 				}
 			})
-		}, `message@50`, relay.Kept{First: 41, Last: head, Messages: head - 40}},
+		}, `message@50`, Kept{First: 41, Last: head, Messages: head - 40}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, js := published(t)

@@ -1,21 +1,29 @@
-package relay
+package verify
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/streamflow/streamflow/eventstore"
+	"github.com/streamflow/streamflow/eventstore/relay"
 )
 
-// Examination holds what the bus has of a lane against the log: the caller shows it the log's events, in order, and hears of every message
+const (
+	busLimit  = 2 * time.Second // for one request to JetStream; a stream without a leader does not answer at all
+	busSilent = 3 * time.Second // how long the broker may keep a message waiting
+	busWindow = 1024            // messages on their way: enough to hide the broker's answer behind the next ones
+)
+
+// examination holds what the bus has of a lane against the log: the caller shows it the log's events, in order, and hears of every message
 // that is not the event of its sequence. A message that is missing is no fault: retention may have taken it, and the log has it.
 // It is not safe for concurrent use. Close it when done.
-type Examination struct {
+type examination struct {
 	lane     int
 	source   string
 	report   func(position int64, what string)
@@ -32,15 +40,15 @@ type Kept struct {
 	Messages int64 `json:"messages"` // that were compared
 }
 
-// Examine begins at the oldest message of the lane's stream. The log's head MUST be read afterwards, so that a stream in order is never ahead of
+// examine begins at the oldest message of the lane's stream. The log's head MUST be read afterwards, so that a stream in order is never ahead of
 // it. report hears of the positions of wrong messages.
-func Examine(ctx context.Context, conn *nats.Conn, lane int, source string, report func(position int64, what string)) (*Examination, error) {
-	x := &Examination{lane: lane, source: source, report: report}
-	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(apiLimit))
+func examine(ctx context.Context, conn *nats.Conn, lane int, source string, report func(position int64, what string)) (*examination, error) {
+	x := &examination{lane: lane, source: source, report: report}
+	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(busLimit))
 	if err != nil {
 		return nil, err
 	}
-	stream, err := js.Stream(ctx, StreamName(lane))
+	stream, err := js.Stream(ctx, relay.StreamName(lane))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return x, nil
 	}
@@ -54,7 +62,7 @@ func Examine(ctx context.Context, conn *nats.Conn, lane int, source string, repo
 	}
 	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
 	if err == nil {
-		x.messages, err = consumer.Messages(jetstream.PullMaxMessages(window))
+		x.messages, err = consumer.Messages(jetstream.PullMaxMessages(busWindow))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read stream: %w", err)
@@ -63,17 +71,17 @@ func Examine(ctx context.Context, conn *nats.Conn, lane int, source string, repo
 }
 
 // Close ends the reading.
-func (x *Examination) Close() {
+func (x *examination) Close() {
 	if x.messages != nil {
 		x.messages.Stop()
 	}
 }
 
 // Kept is what the bus has.
-func (x *Examination) Kept() Kept { return x.kept }
+func (x *examination) Kept() Kept { return x.kept }
 
 // Event compares the next event of the log with the message at its position, if that was kept.
-func (x *Examination) Event(e eventstore.Event) error {
+func (x *examination) Event(e eventstore.Event) error {
 	for x.next != nil && x.sequence < e.Position {
 		x.report(x.sequence, "the bus has a message, and the log has no such event")
 		if err := x.advance(); err != nil {
@@ -91,7 +99,7 @@ func (x *Examination) Event(e eventstore.Event) error {
 }
 
 // End is told that the log has no more events.
-func (x *Examination) End() error {
+func (x *examination) End() error {
 	for x.next != nil {
 		x.report(x.sequence, "the bus has a message above the log's head")
 		if err := x.advance(); err != nil {
@@ -101,9 +109,9 @@ func (x *Examination) End() error {
 	return nil
 }
 
-func (x *Examination) differs(e eventstore.Event) string {
-	got, err := Delivered(x.next)
-	source, _ := Origin(x.next.Headers())
+func (x *examination) differs(e eventstore.Event) string {
+	got, err := relay.Delivered(x.next)
+	source, _ := relay.Origin(x.next.Headers())
 	switch {
 	case err != nil:
 		return err.Error()
@@ -120,13 +128,13 @@ func (x *Examination) differs(e eventstore.Event) string {
 }
 
 // advance reads the next of the messages that the stream had when the examination began.
-func (x *Examination) advance() error {
+func (x *examination) advance() error {
 	done := x.sequence
 	x.next = nil
 	if done >= x.kept.Last {
 		return nil
 	}
-	m, err := x.messages.Next(jetstream.NextMaxWait(ackPatience))
+	m, err := x.messages.Next(jetstream.NextMaxWait(busSilent))
 	if err != nil {
 		return fmt.Errorf("the stream of lane %d stopped after %d: %w", x.lane, done, err)
 	}
