@@ -232,8 +232,14 @@ func (c Config) checkLane(ctx context.Context, lane int, p *progress) (Lane, []F
 	return l, found.sorted(), err
 }
 
-// read gives the lane's pages up to a position to both checks, each of which works at its own pace, a page or two ahead.
+// read gives the lane's pages up to a position to both checks, each of which works at its own pace, a page or two ahead. However it
+// ends, the checks hear that there is no more: they wait for nothing else.
 func (c Config) read(ctx context.Context, lane int, until int64, checks ...chan<- []eventstore.Event) error {
+	defer func() {
+		for _, check := range checks {
+			close(check)
+		}
+	}()
 	for after := int64(0); after < until; {
 		page, err := c.Log.ReadLane(ctx, lane, after, int(min(pageEvents, until-after)))
 		if err != nil {
@@ -253,9 +259,6 @@ func (c Config) read(ctx context.Context, lane int, until int64, checks ...chan<
 			}
 		}
 		after = page[len(page)-1].Position
-	}
-	for _, check := range checks {
-		close(check)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/relay"
 	"github.com/streamflow/streamflow/internal/natsserver/natstest"
 )
@@ -230,17 +232,24 @@ func TestVerifiesWhileEverythingRuns(t *testing.T) {
 	r := relay.New(relay.Config{Log: l.Log, Conn: l.Conn, Lane: testLane(l.Log), Source: l.Source, MaxBytes: 64 << 20, Logger: quiet})
 	go func() { done <- r.Run(ctx) }()
 	go func() { done <- sealAll(ctx, l.Config, 1<<40) }()
+	const rounds, pairsEach = 30, 20 // so that the log does not outgrow a slow machine's checks
+	more := make(chan struct{}, rounds*pairsEach)
 	go func() {
-		for version := head / 2; ctx.Err() == nil; version++ {
+		version := head / 2
+		for range more {
 			if err := appendPair(context.WithoutCancel(ctx), l.Log, version); err != nil {
 				done <- err
 				return
 			}
+			version++
 		}
 		done <- nil
 	}()
 	var sizes []int64
-	for range 30 {
+	for range rounds {
+		for range pairsEach {
+			more <- struct{}{}
+		}
 		got, of := l.found()
 		if len(got) > 0 {
 			t.Fatalf("found %v", got)
@@ -250,11 +259,35 @@ func TestVerifiesWhileEverythingRuns(t *testing.T) {
 	if !slices.IsSorted(sizes) || sizes[0] == sizes[len(sizes)-1] {
 		t.Errorf("nothing went on meanwhile: %v", sizes)
 	}
+	close(more)
 	cancel()
 	for range cap(done) {
 		if err := <-done; err != nil && ctx.Err() == nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A check that fails ends the reading, and the reading ends the other checks: nobody waits for pages that do not come.
+func TestAFailedCheckEndsTheOthers(t *testing.T) {
+	l, _ := published(t)
+	failed, cancel := context.WithCancel(t.Context())
+	cancel()
+	stuck, waiting := make(chan []eventstore.Event), make(chan []eventstore.Event)
+	ended := make(chan error, 1)
+	go func() { ended <- l.read(failed, testLane(l.Log), head, stuck, waiting) }()
+	for _, check := range []chan []eventstore.Event{stuck, waiting} {
+		select {
+		case page, more := <-check:
+			if more {
+				t.Errorf("a failed reading gave %d events", len(page))
+			}
+		case <-time.After(patience):
+			t.Fatal("a check waits for ever")
+		}
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("reading ended with %v", err)
 	}
 }
 
