@@ -9,8 +9,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// decideAttempts bounds how often a command is decided again because a stream it read had moved.
-const decideAttempts = 16
+// decideAttempts bounds how often a command is decided again because a stream it read had moved. Callers of one node decide upon each
+// other and so win a stream many times in a row; those of another node come in when the row ends, which takes them more than a few attempts.
+const decideAttempts = 64
 
 // Decision is one attempt at deciding a command. What it reads becomes a condition of what it writes: the append holds
 // only if every stream it loaded is still where it was, so a decision can be neither stale nor half done.
@@ -112,9 +113,9 @@ func (l *Log) Update(ctx context.Context, c Command, streams []Stream, decide fu
 func (l *Log) recordedInstead(ctx context.Context, c Command, cause error) (Outcome, error) {
 	o, ok, err := l.Recorded(ctx, c)
 	switch {
-	case errors.Is(err, ErrCommandReused):
+	case err != nil: // it was used by another request, or nobody knows what it ended in: the cause may be wrong
 		return Outcome{}, err
-	case err != nil || !ok:
+	case !ok:
 		return Outcome{}, cause
 	}
 	return o, nil

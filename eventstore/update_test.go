@@ -207,7 +207,7 @@ func TestUpdateGivesUp(t *testing.T) {
 		d.Append(stream, noted{Text: "never"})
 		return nil
 	})
-	if !errors.Is(err, eventstore.ErrContended) || tries != 16 {
+	if !errors.Is(err, eventstore.ErrContended) || tries != 64 {
 		t.Fatalf("after %d tries: %v", tries, err)
 	}
 	if _, ok, err := s.log.Recorded(t.Context(), c); ok || err != nil {

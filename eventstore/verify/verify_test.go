@@ -131,6 +131,9 @@ func TestFindsForeignMessages(t *testing.T) {
 		if err == nil {
 			_, err = js.CreateStream(l.t.Context(), config)
 		}
+		for begun := time.Now(); errors.As(err, new(*jetstream.APIError)) && time.Since(begun) < patience; { // its store is removed behind its deletion
+			_, err = js.CreateStream(l.t.Context(), config)
+		}
 		for _, e := range events {
 			if err == nil {
 				m := relay.Message(e, l.Source, 1)
