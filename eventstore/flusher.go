@@ -170,8 +170,6 @@ func (f *flusher) connect(ctx context.Context) error {
 	// more than the append itself. Nothing here gains from compiling.
 	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	config.RuntimeParams["jit"] = "off"
-	// That plan may be made while the tables are empty, when reading all of one looks cheap. Every probe has an index.
-	config.RuntimeParams["enable_seqscan"] = "off"
 	// A node that vanished in the middle of a statement may hold the lane's lock: the server must notice soon.
 	config.RuntimeParams["tcp_keepalives_idle"] = "10"
 	config.RuntimeParams["tcp_keepalives_interval"] = "5"

@@ -122,6 +122,9 @@ func Role(ctx context.Context, url, role string, settings func(*pgxpool.Config))
 	config.ConnConfig.RuntimeParams["role"] = "streamflow_" + role
 	config.ConnConfig.RuntimeParams["application_name"] = "streamflow " + role
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	// A plan may be made while a table is all but empty, when reading all of it looks cheap, and is kept until somebody gathers
+	// statistics: a minute, in which a new installation can take in thousands of records. Every probe has an index.
+	config.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	if settings != nil {
 		settings(config)
