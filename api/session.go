@@ -110,45 +110,33 @@ func (s *server) authenticate(r *http.Request, portal string) (principal, error)
 
 // signedIn is who a session's token stands for, as the account is now.
 func (s *server) signedIn(r *http.Request, portal, token string) (principal, error) {
-	session, err := s.Commands.SessionOf(r.Context(), tokenHash(token))
+	session, err := s.Commands.SignedIn(r.Context(), tokenHash(token))
 	if errors.Is(err, commands.ErrNotFound) || err == nil && session.Portal != portal {
 		return principal{}, problem.New(problem.Unauthenticated, "")
 	}
 	if err != nil {
 		return principal{}, err
 	}
-	account, err := s.Commands.User(r.Context(), session.User.String(), 0)
-	if err != nil {
-		return principal{}, err
-	}
-	return s.principalOf(r, account, portal)
+	return principalOf(session)
 }
 
 // principalOf lets an active account of an active tenant in.
-func (s *server) principalOf(r *http.Request, account commands.Record[user.State], portal string) (principal, error) {
-	if account.State.Status != user.StatusActive {
+func principalOf(session commands.SignedIn) (principal, error) {
+	account := session.Account
+	if account.Status != user.StatusActive {
 		return principal{}, problem.New(problem.Unauthenticated, "")
 	}
-	id, err := uuid.Parse(account.ID)
-	if err != nil {
-		return principal{}, err
-	}
-	p := principal{User: id, Email: account.State.Email, Name: account.State.Name, Role: account.State.Role, Portal: portal}
-	if account.State.TenantID == "" {
+	p := principal{User: session.User, Tenant: session.Tenant, Email: account.Email, Name: account.Name, Role: account.Role, Portal: session.Portal}
+	if p.Tenant == uuid.Nil {
 		return p, nil
 	}
-	business, err := s.Commands.Tenant(r.Context(), account.State.TenantID, 0)
-	if err != nil {
-		return principal{}, err
-	}
-	switch business.State.Status {
+	switch session.Business.Status {
+	case tenant.StatusActive:
+		return p, nil
 	case tenant.StatusSuspended:
 		return principal{}, problem.New(problem.TenantSuspended, "")
-	case tenant.StatusClosed:
-		return principal{}, problem.New(problem.Unauthenticated, "")
 	}
-	p.Tenant, err = uuid.Parse(account.State.TenantID)
-	return p, err
+	return principal{}, problem.New(problem.Unauthenticated, "")
 }
 
 // sessionRoutes lists the routes by which somebody signs in and out.
@@ -195,34 +183,47 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	if !ok || account.State.Status != user.StatusActive {
 		return problem.New(problem.BadCredentials, "")
 	}
-	portal := body.Portal
-	if portal == "" {
-		portal = account.State.Portal
-	}
-	who, err := s.principalOf(r, account, portal)
-	if err != nil {
-		return err
-	}
-	if portal != account.State.Portal {
+	if body.Portal != "" && body.Portal != account.State.Portal {
 		return problem.New(problem.Forbidden, "The account does not belong to this portal.")
 	}
-	if err := s.openSession(w, r, who); err != nil {
+	who, err := s.openSession(w, r, account)
+	if err != nil {
 		return err
 	}
 	s.write(w, r, http.StatusOK, who.shown())
 	return nil
 }
 
-func (s *server) openSession(w http.ResponseWriter, r *http.Request, who principal) error {
+// openSession signs an account in to its portal, if it and its business may.
+func (s *server) openSession(w http.ResponseWriter, r *http.Request, account commands.Record[user.State]) (principal, error) {
+	opened := commands.SignedIn{Account: account.State,
+		Session: commands.Session{Portal: account.State.Portal, Expires: s.Commands.Now().Add(sessionLife)}}
+	var err error
+	if opened.User, err = uuid.Parse(account.ID); err != nil {
+		return principal{}, err
+	}
+	if id := account.State.TenantID; id != "" {
+		if opened.Tenant, err = uuid.Parse(id); err != nil {
+			return principal{}, err
+		}
+		business, err := s.Commands.Tenant(r.Context(), id, 0)
+		if err != nil {
+			return principal{}, err
+		}
+		opened.Business = business.State
+	}
+	who, err := principalOf(opened)
+	if err != nil {
+		return who, err
+	}
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails: crypto/rand aborts the program instead
 	token := base64.RawURLEncoding.EncodeToString(raw)
-	session := commands.Session{User: who.User, Portal: who.Portal, Expires: s.Commands.Now().Add(sessionLife)}
-	if err := s.Commands.OpenSession(r.Context(), tokenHash(token), session); err != nil {
-		return err
+	if err := s.Commands.OpenSession(r.Context(), tokenHash(token), opened.Session); err != nil {
+		return who, err
 	}
 	s.setCookie(w, r, who.Portal, token, int(sessionLife.Seconds()))
-	return nil
+	return who, nil
 }
 
 func (s *server) setCookie(w http.ResponseWriter, r *http.Request, portal, token string, maxAge int) {

@@ -82,6 +82,7 @@ type encodedEvent struct {
 type encodedKey struct {
 	subject uuid.UUID
 	wrapped []byte // nil destroys the key
+	key     subjectKey
 }
 
 func (l *Log) encodeAppend(ctx context.Context, a Append) (*encoded, error) {
@@ -93,7 +94,7 @@ func (l *Log) encodeAppend(ctx context.Context, a Append) (*encoded, error) {
 	for _, s := range a.Subjects {
 		wrapped, key := l.newSubjectKey(a.Command.Tenant, s)
 		fresh[s] = key
-		e.keys = append(e.keys, encodedKey{s, wrapped})
+		e.keys = append(e.keys, encodedKey{s, wrapped, key})
 	}
 	for _, s := range a.Destroy {
 		e.keys = append(e.keys, encodedKey{subject: s})

@@ -104,6 +104,7 @@ func (f *flusher) send(ctx context.Context, batch []*pending) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
+	sent := time.Now()
 	Failpoint("append.send")
 	r, err := f.call(ctx, batch)
 	if err != nil {
@@ -133,7 +134,7 @@ func (f *flusher) send(ctx context.Context, batch []*pending) error {
 			if len(a.events) > 0 {
 				o.First, head = head+1, head+int64(len(a.events))
 			}
-			f.log.forget(a)
+			f.log.keep(a, sent)
 			p.answer <- answer{outcome: o}
 		case r.reasons[n] == reasonRepeat:
 			p.answer <- repeatAnswer(a, outcomes)

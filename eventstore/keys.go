@@ -154,14 +154,17 @@ func (l *Log) loadSubjectKeys(ctx context.Context, refs []subjectRef) (map[subje
 	return found, nil
 }
 
-// forget drops what this node still holds of people that an append erased. Cached states may have their data anywhere inside,
-// and erasure is rare, so all of them go.
-func (l *Log) forget(a *encoded) {
-	if len(a.Destroy) == 0 {
-		return
+// keep takes note of the people whom a committed append made known, whose records are most often read next, and drops what this
+// node still holds of those it erased. Cached states may have their data anywhere inside, and erasure is rare, so all of them go.
+// Sent is when the append went to the database: nobody was erased before.
+func (l *Log) keep(a *encoded, sent time.Time) {
+	for _, k := range a.keys {
+		ref := subjectRef{a.Command.Tenant, k.subject}
+		if k.wrapped != nil {
+			l.subjectKeys.Add(ref, cachedKey{k.key, sent.Add(subjectKeyTTL)})
+			continue
+		}
+		l.subjectKeys.Remove(ref)
+		l.states.Purge()
 	}
-	for _, subject := range a.Destroy {
-		l.subjectKeys.Remove(subjectRef{a.Command.Tenant, subject})
-	}
-	l.states.Purge()
 }

@@ -159,14 +159,35 @@ func State[S any](ctx context.Context, d *Decision, stream Stream) (S, int, erro
 	if err != nil {
 		return zero, 0, err
 	}
-	r := &reading{version: len(events), state: s, evolve: func(state any, f Fact) any {
-		return f.(Evolver[S]).Evolve(state.(S))
-	}}
+	r := &reading{version: len(events), state: s, evolve: evolve[S]}
 	if r.version > 0 {
 		r.last = events[r.version-1].ID
 	}
 	d.loaded[stream] = r
 	return s, r.version, nil
+}
+
+func evolve[S any](state any, f Fact) any { return f.(Evolver[S]).Evolve(state.(S)) }
+
+// StateAt is a stream folded into S, for who knows its newest event; without a read where this node remembers the state after that
+// very event. The zero S is the state of no stream.
+func StateAt[S any](ctx context.Context, l *Log, tenant uuid.UUID, stream Stream, newest uuid.UUID) (S, error) {
+	ref := stateRef{tenant, stream}
+	if c, ok := l.states.Get(ref); ok && c.last == newest {
+		if s, ok := c.state.(S); ok {
+			return s, nil
+		}
+	}
+	events, err := l.ReadStream(ctx, tenant, stream, 0)
+	if err != nil {
+		var none S
+		return none, err
+	}
+	s, err := Fold[S](ctx, l, events)
+	if err == nil && len(events) > 0 {
+		l.states.Add(ref, cachedState{version: len(events), last: events[len(events)-1].ID, state: s, evolve: evolve[S]})
+	}
+	return s, err
 }
 
 // Fold evolves S over one stream's events, personal fields in the clear.

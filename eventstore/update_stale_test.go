@@ -170,3 +170,27 @@ func TestDecisionMisuse(t *testing.T) {
 		t.Errorf("%d events", n)
 	}
 }
+
+// TestStateAtKnowsStaleState: what a node remembers counts only where the stream ends in the very event that it saw last.
+func TestStateAtKnowsStaleState(t *testing.T) {
+	s := newStore(t, 1)
+	tenant, stream := uuid.New(), eventstore.Stream("note-1")
+	other := stale(t, s, tenant, stream)
+	events, err := other.ReadStream(t.Context(), tenant, stream, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := 0
+	for range 2 {
+		b, err := eventstore.StateAt[board](t.Context(), other, tenant, stream, events[2].ID)
+		if err != nil || b.Notes != 3 || b.Last != "three" {
+			t.Fatalf("%+v, %v", b, err)
+		}
+		if reads++; reads == 1 {
+			s.sql(`revoke select on log.event from streamflow_engine`) // from now on it has to remember
+		}
+	}
+	if b, err := eventstore.StateAt[board](t.Context(), s.log, tenant, "note-none", uuid.Nil); err == nil {
+		t.Fatalf("without a read: %+v", b)
+	}
+}
