@@ -48,10 +48,17 @@ const (
 	activityScan = 10_000 // events looked at for one page at most; a page may then be short, and says where to go on
 )
 
-// activity answers what happened lately, the newest first. The log itself is the list, from the moment asked downwards.
+// activity answers what happened lately, the newest first, or tells what happens. The log itself is the list, from the moment asked downwards.
 func (s *server) activity(w http.ResponseWriter, r *http.Request, who principal) error {
 	q, err := inPortal(r, who)
 	if err != nil {
+		return err
+	}
+	w.Header().Add("Vary", "Accept")
+	if historyForm(r.Header) == "text/event-stream" {
+		return s.followActivity(w, q)
+	}
+	if err := notForLists(r, "after"); err != nil {
 		return err
 	}
 	limit, err := limitOf(r)

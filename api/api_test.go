@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,7 +37,8 @@ type site struct {
 	routes   chi.Routes
 	commands *commands.Commands
 	reader   *projection.Reader
-	provider string // cookie
+	provider string        // cookie
+	clock    *atomic.Int64 // how much later it is than when it was served
 }
 
 func newSite(t *testing.T) *site {
@@ -84,7 +86,14 @@ func project(t *testing.T, url string, l *eventstore.Log, pool *pgxpool.Pool) *p
 	t.Cleanup(staff.Close)
 	running, cancel := context.WithCancel(t.Context())
 	stopped := make(chan struct{})
-	go func() { defer close(stopped); _ = engine.Run(running) }()
+	reader := projection.NewReader(app, staff)
+	go func() {
+		defer close(stopped)
+		heard := make(chan struct{})
+		go func() { defer close(heard); _ = reader.Listen(running, slog.New(slog.DiscardHandler)) }()
+		_ = engine.Run(running)
+		<-heard
+	}()
 	t.Cleanup(func() {
 		states, err := engine.States(context.WithoutCancel(running))
 		if err != nil {
@@ -98,7 +107,7 @@ func project(t *testing.T, url string, l *eventstore.Log, pool *pgxpool.Pool) *p
 		cancel()
 		<-stopped
 	})
-	return projection.NewReader(app, staff)
+	return reader
 }
 
 func must(t *testing.T, err error) {

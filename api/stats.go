@@ -10,6 +10,7 @@ import (
 
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/projections"
 )
@@ -18,13 +19,14 @@ import (
 func (s *server) portalRoutes() []route {
 	behind := []problem.Code{problem.NotFound, problem.InvalidCursor, problem.ReadModelBehind}
 	return []route{
-		{on: "GET /api/portals/{portal}/stats", id: "getStats", summary: "Shows a portal's figures",
-			query: []parameter{atParameter, onParameter, tenantParameter}, gives: replies{200: Figures{}}, codes: behind, frame: s.figured(s.stats)},
+		{on: "GET /api/portals/{portal}/stats", id: "getStats", summary: "Shows a portal's figures, or as server-sent events shows them anew whenever one changes",
+			query: []parameter{atParameter, onParameter, tenantParameter}, gives: replies{200: forms{Figures{}, media("text/event-stream")}}, codes: behind, frame: s.figured(s.stats)},
 		{on: "GET /api/portals/{portal}/stats/{name}/events", id: "listStatEvents", summary: "Lists the events that a figure is the sum of, the newest first",
 			query: slices.Concat(ofPage, []parameter{onParameter, tenantParameter, choiceParameter("part", "the side of a ratio or a mean; the numerator where it is not given", projections.Numerator, projections.Denominator)}),
 			gives: replies{200: whyAnswer{}}, codes: append([]problem.Code{problem.FigureNotFromEvents}, behind...), frame: s.figured(s.why)},
-		{on: "GET /api/portals/{portal}/activity", id: "listActivity", summary: "Lists what happened lately, the newest first",
-			query: slices.Concat(ofPage, []parameter{tenantParameter}), gives: replies{200: page[activityItem]{}},
+		{on: "GET /api/portals/{portal}/activity", id: "listActivity", summary: "Lists what happened lately, the newest first, or tells what happens as server-sent events",
+			query: slices.Concat(ofPage, []parameter{tenantParameter, textParameter("after", "for server-sent events: begin after this cursor or RFC 3339 time, and not now; Last-Event-ID comes first")}),
+			gives: replies{200: forms{page[activityItem]{}, media("text/event-stream")}},
 			codes: []problem.Code{problem.NotFound, problem.InvalidCursor}, frame: s.figured(s.activity)},
 	}
 }
@@ -75,18 +77,29 @@ func (s *server) askedFigures(r *http.Request, who principal) (q figuresRequest,
 	return q, err
 }
 
-// stats answers a portal's figures to those who are signed in to it.
+// stats answers a portal's figures to those who are signed in to it, once or whenever they change.
 func (s *server) stats(w http.ResponseWriter, r *http.Request, who principal) error {
+	w.Header().Add("Vary", "Accept")
+	if historyForm(r.Header) == "text/event-stream" {
+		return s.followStats(w, r, who)
+	}
 	q, err := s.askedFigures(r, who)
 	if err != nil {
 		return err
 	}
-	figures, cursor, err := projections.Stats(r.Context(), s.Reader, q.portal, q.query, q.moment)
+	figures, _, err := s.figures(q)
 	if err != nil {
 		return err
 	}
-	token := s.Commands.Log.Token(cursor)
-	w.Header().Set(CursorHeader, token)
-	s.write(w, r, http.StatusOK, Figures{token, q.moment.Time.UTC(), figures})
+	w.Header().Set(CursorHeader, figures.Cursor)
+	s.write(w, r, http.StatusOK, figures)
 	return nil
+}
+
+func (s *server) figures(q figuresRequest) (Figures, eventstore.Cursor, error) {
+	figures, cursor, err := projections.Stats(q.Context(), s.Reader, q.portal, q.query, q.moment)
+	if err != nil {
+		return Figures{}, nil, err
+	}
+	return Figures{s.Commands.Log.Token(cursor), q.moment.Time.UTC(), figures}, cursor, nil
 }

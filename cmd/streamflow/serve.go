@@ -136,6 +136,9 @@ func (n *node) sweepRates(ctx context.Context) {
 func (n *node) jobs(use *commands.Commands) ([]func(context.Context) error, error) {
 	var jobs []func(context.Context) error
 	roles := n.config.roles
+	if roles.has(roleAPI) {
+		jobs = append(jobs, func(ctx context.Context) error { return n.reader.Listen(ctx, n.config.logger) })
+	}
 	if roles.has(roleProjector) {
 		jobs = append(jobs, n.projector.Run)
 	}

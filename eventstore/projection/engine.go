@@ -40,6 +40,7 @@ type Engine struct {
 	projections []Projection
 	logger      *slog.Logger
 	bus         bus
+	news        *news
 	rebuilding  atomic.Bool // a stale one, in the background
 	ended       sync.WaitGroup
 	idle        time.Duration // idleLook; a test that wants to see who woke the projector makes it longer
@@ -62,7 +63,7 @@ func New(l *eventstore.Log, pool *pgxpool.Pool, logger *slog.Logger, projections
 			projections[i].wants[t] = true
 		}
 	}
-	return &Engine{log: l, pool: pool, projections: projections, logger: logger, idle: idleLook}, nil
+	return &Engine{log: l, pool: pool, projections: projections, logger: logger, news: newNews(), idle: idleLook}, nil
 }
 
 // Follow lets [Engine.Run] take what is new from JetStream, where it is without asking the database; without it, and whenever
@@ -111,6 +112,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for lane := 1; lane <= e.log.Lanes(); lane++ {
 		g.Go(func() error { return e.follow(ctx, lane) })
 	}
+	g.Go(func() error { e.announce(ctx); return nil })
 	err := g.Wait()
 	e.ended.Wait()
 	return err

@@ -56,6 +56,9 @@ func (e *Engine) fold(ctx context.Context, group []*liveProjection, pg page) err
 	for _, p := range group {
 		p.position = last.Position
 	}
+	if !group[0].building {
+		e.news.add(pg.events)
+	}
 	return nil
 }
 
@@ -165,6 +168,9 @@ func (e *Engine) foldSingly(ctx context.Context, p *liveProjection, events []eve
 	})
 	if err == nil {
 		p.position, p.parked = last.Position, trial.parked
+		if !p.building {
+			e.news.add(events)
+		}
 	}
 	return err
 }

@@ -19,10 +19,13 @@ var ErrBehind = errors.New("read model is behind")
 // Reader reads projections: one snapshot, the right generation, one tenant or, for staff, all.
 type Reader struct {
 	app, staff *pgxpool.Pool
+	watchers   watchers
 }
 
 // NewReader takes pools in the app role and in the staff role.
-func NewReader(app, staff *pgxpool.Pool) *Reader { return &Reader{app: app, staff: staff} }
+func NewReader(app, staff *pgxpool.Pool) *Reader {
+	return &Reader{app: app, staff: staff, watchers: watchers{pool: staff, all: map[*watcher]struct{}{}}}
+}
 
 // Query says what to read and how fresh it has to be.
 type Query struct {

@@ -50,7 +50,7 @@ func (e *Engine) Retry(ctx context.Context, name string) error {
 				return err
 			}
 		}
-		return nil
+		return tellMoved(ctx, tx, "")
 	})
 	if err != nil {
 		return fmt.Errorf("retry %s: %w", name, err)

@@ -29,8 +29,10 @@ func (g *generation) switchTo(ctx context.Context) error {
 			}
 		}
 		eventstore.Failpoint("switch.commit")
-		_, err = tx.Exec(ctx, `update log.projection set previous = generation, generation = $2, version = $3 where name = $1`, g.Name, g.number, g.Version)
-		return err
+		if _, err = tx.Exec(ctx, `update log.projection set previous = generation, generation = $2, version = $3 where name = $1`, g.Name, g.number, g.Version); err != nil {
+			return err
+		}
+		return tellMoved(ctx, tx, "")
 	})
 	if err != nil {
 		return fmt.Errorf("switch: %w", err)
@@ -85,7 +87,7 @@ func (e *Engine) SwitchBack(ctx context.Context, name string) error {
 	if tag.RowsAffected() == 0 {
 		return fmt.Errorf("%w of %s", ErrNoPrevious, name)
 	}
-	return nil
+	return tellMoved(ctx, e.pool, "")
 }
 
 // Pause stops or resumes a projection on every node.

@@ -1,0 +1,70 @@
+package projection_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/streamflow/streamflow/eventstore/projection"
+)
+
+// hear waits for a move.
+func (h *house) hear(moved <-chan struct{}) {
+	h.t.Helper()
+	select {
+	case <-moved:
+	case <-time.After(time.Minute):
+		h.t.Fatal("nothing was heard")
+	}
+}
+
+func TestMovesAreHeardByWhomTheyConcern(t *testing.T) {
+	t.Parallel()
+	h := open(t, 2)
+	never := false
+	h.run(nil, totals(1, &never))
+	one, other := uuid.New(), uuid.New()
+	everybody, stop := h.reader.Moved(uuid.Nil)
+	defer stop()
+	h.background(func(ctx context.Context) error { return h.reader.Listen(ctx, slog.New(slog.DiscardHandler)) })
+	h.hear(everybody) // it listens
+	ones, stopOnes := h.reader.Moved(one)
+	added := h.add(other, "a", 1)
+	h.hear(everybody)
+	if _, err := h.reader.Read(t.Context(), projection.Query{Projection: "totals", After: added},
+		func(context.Context, pgx.Tx) error { return nil }); err != nil {
+		t.Errorf("heard of a move before it could be seen: %v", err)
+	}
+	_, stopNobody := h.reader.Moved(uuid.Nil) // behind whatever was being told
+	stopNobody()
+	select {
+	case <-ones:
+		t.Error("heard of somebody else's move")
+	default:
+	}
+	h.add(one, "a", 1)
+	h.hear(ones)
+
+	// A connection that is cut is made anew, and what moved meanwhile is not missed.
+	conn, err := pgx.Connect(t.Context(), h.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like 'listen %'`); err != nil {
+		t.Fatal(err)
+	}
+	h.hear(ones)
+	stopOnes()
+	h.add(one, "a", 1)
+	h.hear(everybody)
+	h.add(one, "a", 1)
+	h.hear(everybody)
+	if len(ones) > 0 {
+		t.Error("heard after it was stopped")
+	}
+}
