@@ -42,6 +42,13 @@ func (a *answer) Write(p []byte) (int, error) {
 
 // call asks the API as the browser behind r, with the session of the portal where one is named.
 func (s *server) call(r *http.Request, portal, method, path string, query url.Values, body []byte) *answer {
+	a := &answer{header: http.Header{}}
+	s.api.ServeHTTP(a, s.request(r, portal, method, path, query, body))
+	a.WriteHeader(http.StatusOK)
+	return a
+}
+
+func (s *server) request(r *http.Request, portal, method, path string, query url.Values, body []byte) *http.Request {
 	// The page's own route must not be taken by the API's router for its parent.
 	ctx := context.WithValue(r.Context(), chi.RouteCtxKey, (*chi.Context)(nil))
 	target := url.URL{Path: path, RawQuery: query.Encode()}
@@ -62,10 +69,7 @@ func (s *server) call(r *http.Request, portal, method, path string, query url.Va
 	if portal != "" {
 		req.Header.Set(portalHeader, portal)
 	}
-	a := &answer{header: http.Header{}}
-	s.api.ServeHTTP(a, req)
-	a.WriteHeader(http.StatusOK)
-	return a
+	return req
 }
 
 // decode reads the answer's JSON. Members that a page does not know are none of its business.

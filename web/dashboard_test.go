@@ -70,30 +70,56 @@ func TestAtReachesTheAPI(t *testing.T) {
 }
 
 func TestLive(t *testing.T) {
-	const before, after = `{"leadsHot": {"value": 1, "unit": "count"}}`, `{"leadsHot": {"value": 4321, "unit": "count"}}`
-	f, server := newFake(t, "client", before)
-	if res, _ := ask(t, server, "GET", "/live?portal=client", nil); res.StatusCode != http.StatusUnauthorized {
-		t.Errorf("without a session: %d", res.StatusCode)
+	f, server := newFake(t, "client", `{}`)
+	events := listen(t, server, "")
+	if first := <-events; first != "retry: 1000\n" {
+		t.Errorf("the stream begins with %q", first)
 	}
-	events := listen(t, server)
-	holds(t, <-events, "event: tiles\ndata: ", `id="leadsHot"`, "<b>1</b>")
-	select {
-	case e := <-events:
-		t.Fatalf("nothing changed, but: %s", e)
-	case <-time.After(3 * liveEvery):
+	f.told <- told("c1", `{"leadsHot": {"value": 1, "unit": "count"}}`)
+	holds(t, <-events, "event: tiles\nid: c1\ndata: ", `id="leadsHot"`, "<b>1</b>")
+	f.told <- ": still here\n\n"
+	holds(t, <-events, ": still here")
+	event := told("c2", `{"leadsHot": {"value": 4321, "unit": "count"}}`)
+	f.told <- event[:20] // however it is cut
+	f.told <- event[20:]
+	holds(t, <-events, "event: tiles\nid: c2\n", "<b>4,321</b>")
+
+	// The API ends a stream for many reasons; only when nobody is signed in is there no coming back.
+	close(f.told)
+	if e, open := <-events; open {
+		t.Errorf("the stream goes on: %s", e)
 	}
-	f.stats.Store(after)
-	holds(t, <-events, "event: tiles\n", "<b>4,321</b>")
+	listen(t, server, "c2")
+	if f.last.Load() != "c2" {
+		t.Errorf("resumed behind %v", f.last.Load())
+	}
+}
+
+func TestLiveTellsThatNobodyIsSignedIn(t *testing.T) {
+	f, server := newFake(t, "client", `{}`)
+	events := listen(t, server, "")
+	<-events
 	f.session.Store(false)
+	close(f.told)
 	holds(t, <-events, "event: ended\n")
 	if e, open := <-events; open {
 		t.Errorf("the stream goes on: %s", e)
 	}
+	holds(t, <-listen(t, server, ""), "event: ended\n")
+}
+
+func TestLivePassesARefusalOn(t *testing.T) {
+	_, server := newFake(t, "client", `{}`)
+	res, body := ask(t, server, "GET", "/live?portal=client&at=2999-01-01T00:00:00Z", nil, "client")
+	if res.StatusCode != http.StatusUnprocessableEntity || res.Header.Get("Content-Security-Policy") != policy {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
+	}
+	holds(t, body, "at: is in the future")
 }
 
 func TestLiveEndsWithItsRequest(t *testing.T) {
 	_, server := newFake(t, "client", `{}`)
-	events := listen(t, server)
+	events := listen(t, server, "")
 	<-events
 	server.CloseClientConnections()
 	done := make(chan struct{})
@@ -107,27 +133,28 @@ func TestLiveEndsWithItsRequest(t *testing.T) {
 
 func TestAnEventsDataHoldsEveryLine(t *testing.T) {
 	w := httptest.NewRecorder()
-	st := &stream{w: w, control: http.NewResponseController(w)}
-	a := &answer{}
-	a.body.WriteString(`{"stats": {"leadsHot": {"value": null, "reason": "one\r\ntwo\rthree\n\nevent: forged"}}}`)
-	if err := st.figures(t.Context(), portalNamed("client"), a); err != nil {
+	st := &stream{answer: answer{header: http.Header{}}, browser: w, ctx: t.Context(), portal: portalNamed("client")}
+	if _, err := st.Write([]byte(told("c", `{"leadsHot": {"value": null, "reason": "one\r\ntwo\rthree\n\nevent: forged"}}`))); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.SplitSeq(strings.TrimSuffix(w.Body.String(), "\n\n"), "\n") {
-		if line != "event: tiles" && !strings.HasPrefix(line, "data: ") {
+		if line != "event: tiles" && line != "id: c" && !strings.HasPrefix(line, "data: ") {
 			t.Errorf("line %q", line)
 		}
 	}
 }
 
-// listen is the events of the client's dashboard, until its stream ends.
-func listen(t *testing.T, server *httptest.Server) <-chan string {
+// listen is the events of the client's dashboard behind the one that it had last, until its stream ends.
+func listen(t *testing.T, server *httptest.Server, last string) <-chan string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/live?portal=client", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.AddCookie(&http.Cookie{Name: "sf_client", Value: "token"})
+	if last != "" {
+		req.Header.Set("Last-Event-ID", last)
+	}
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)

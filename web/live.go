@@ -3,101 +3,108 @@ package web
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
-	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
-const (
-	liveEvery = 500 * time.Millisecond // how often figures are read anew while somebody looks at them
-	liveBeat  = 15 * time.Second       // how long a stream may be silent before something on the way gives it up
-	liveWrite = 10 * time.Second       // how long a browser may take to accept an event
-)
-
-// live is the server-sent events of one dashboard: the tiles at once, so that a browser that comes back misses nothing,
-// and again whenever a figure has changed. It ends with the request, which ends when the server stops.
+// live is the server-sent events of one dashboard: the API's own stream of its figures, each event of it made tiles. A browser
+// that comes back names the event that it had last, and so misses nothing and is told nothing twice.
 func (s *server) live(w http.ResponseWriter, r *http.Request) {
 	p := portalNamed(r.URL.Query().Get("portal"))
 	if p == nil {
 		s.missing(w, r)
 		return
 	}
-	first := s.readFigures(r, p)
-	if first.status != http.StatusOK {
-		http.Error(w, first.fault().words(), first.status)
-		return
+	req := s.request(r, p.Name, r.Method, "/api/portals/"+p.Name+"/stats", statsQuery(r), nil)
+	req.Header.Set("Accept", "text/event-stream")
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		req.Header.Set("Last-Event-ID", last)
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // a proxy that collects answers would hold events back
-	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodHead {
-		return
-	}
-	st := &stream{w: w, control: http.NewResponseController(w)}
-	if st.figures(r.Context(), p, first) != nil {
-		return
-	}
-	read, beat := time.NewTicker(liveEvery), time.NewTicker(liveBeat)
-	defer read.Stop()
-	defer beat.Stop()
-	for {
-		var err error
-		select {
-		case <-r.Context().Done():
-			return
-		case <-beat.C:
-			err = st.send(": still here\n\n")
-		case <-read.C:
-			switch a := s.readFigures(r, p); {
-			case a.noSession():
-				_ = st.send("event: ended\ndata: signed out\n\n") // the stream ends either way
-				return
-			case a.status == http.StatusOK:
-				err = st.figures(r.Context(), p, a)
-			} // any other refusal passes; the next reading tells
-		}
-		if err != nil {
-			return
-		}
+	st := &stream{answer: answer{header: http.Header{}}, browser: w, ctx: r.Context(), portal: p}
+	s.api.ServeHTTP(st, req)
+	switch {
+	case st.noSession(), st.status == http.StatusOK && r.Context().Err() == nil && s.call(r, p.Name, http.MethodGet, "/api/auth/me", nil, nil).noSession():
+		// A browser tells its page no status of a stream, so that nobody is signed in has to be an event.
+		st.begin()
+		_, _ = w.Write([]byte("event: ended\ndata: signed out\n\n")) // the stream ends either way
+	case st.status != http.StatusOK:
+		http.Error(w, st.fault().words(), st.status)
 	}
 }
 
-func (s *server) readFigures(r *http.Request, p *portal) *answer {
-	return s.call(r, p.Name, http.MethodGet, "/api/portals/"+p.Name+"/stats", statsQuery(r), nil)
-}
-
-// stream is one browser's connection, and what it was sent last.
+// stream makes of the API's stream the browser's. An answer that is none it keeps.
 type stream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	last    string
+	answer
+	browser http.ResponseWriter
+	ctx     context.Context //nolint:containedctx // it lives no longer than the request
+	portal  *portal
+	begun   bool
 }
 
-// figures sends the tiles where a figure differs from those sent last. The answer's time and cursor differ each time.
-func (st *stream) figures(ctx context.Context, p *portal, a *answer) error {
-	var got statsAnswer
-	if err := a.decode(&got); err != nil {
+// Unwrap lets the API flush the browser's connection and bound how long it may take.
+func (st *stream) Unwrap() http.ResponseWriter { return st.browser }
+
+// begin opens the browser's stream.
+func (st *stream) begin() {
+	if st.begun {
+		return
+	}
+	st.begun = true
+	st.browser.Header().Set("Content-Type", "text/event-stream")
+	st.browser.Header().Set("X-Accel-Buffering", "no") // a proxy that collects answers would hold events back
+	st.browser.WriteHeader(http.StatusOK)
+}
+
+func (st *stream) WriteHeader(status int) {
+	st.answer.WriteHeader(status)
+	if status == http.StatusOK {
+		st.begin()
+	}
+}
+
+func (st *stream) Write(p []byte) (int, error) {
+	if st.status == 0 {
+		st.WriteHeader(http.StatusOK)
+	}
+	n, err := st.answer.Write(p)
+	for st.status == http.StatusOK && err == nil {
+		end := bytes.Index(st.body.Bytes(), []byte("\n\n"))
+		if end < 0 {
+			break
+		}
+		err = st.pass(string(st.body.Next(end + 2)))
+	}
+	return n, err
+}
+
+// pass hands an event on. What carries no figures, a sign of life or how long to wait, goes as it is.
+func (st *stream) pass(event string) error {
+	var id, data string
+	for line := range strings.Lines(event) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		switch name {
+		case "id":
+			id = value
+		case "data":
+			data = value
+		}
+	}
+	if data == "" {
+		_, err := st.browser.Write([]byte(event))
 		return err
 	}
-	now := fmt.Sprint(p.sections(statsAnswer{Stats: got.Stats}))
-	if now == st.last {
-		return nil
+	var got statsAnswer
+	if err := json.Unmarshal([]byte(data), &got); err != nil {
+		return err
 	}
 	var html bytes.Buffer
-	if err := tiles(p.sections(got)).Render(ctx, &html); err != nil {
+	if err := tiles(st.portal.sections(got)).Render(st.ctx, &html); err != nil {
 		return err
 	}
-	st.last = now
 	// An event's data ends at a line end, whichever kind, and so each line is one of its own.
 	lines := strings.ReplaceAll(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(html.String()), "\n", "\ndata: ")
-	return st.send("event: tiles\ndata: " + lines + "\n\n")
-}
-
-func (st *stream) send(text string) error {
-	_ = st.control.SetWriteDeadline(time.Now().Add(liveWrite)) // not every writer has one
-	if _, err := st.w.Write([]byte(text)); err != nil {
-		return err
-	}
-	return st.control.Flush()
+	_, err := st.browser.Write([]byte("event: tiles\nid: " + id + "\ndata: " + lines + "\n\n"))
+	return err
 }

@@ -20,11 +20,13 @@ type fakeAPI struct {
 	session atomic.Bool  // false: nobody is signed in any more
 	stats   atomic.Value // string: the figures as JSON
 	query   atomic.Value // string: what the figures were last asked for
+	told    chan string  // what the stream of figures says, until it is closed
+	last    atomic.Value // string: what that was last told to go on behind
 }
 
 func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	t.Helper()
-	f := &fakeAPI{portal: portal}
+	f := &fakeAPI{portal: portal, told: make(chan string)}
 	f.session.Store(true)
 	f.stats.Store(stats)
 	f.query.Store("")
@@ -76,7 +78,36 @@ func (f *fakeAPI) figures(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"title":"Not valid","code":"validation_failed","errors":[{"field":"at","message":"is in the future"}]}`)
 		return
 	}
+	if r.Header.Get("Accept") == "text/event-stream" {
+		f.stream(w, r)
+		return
+	}
 	fmt.Fprintf(w, `{"cursor":"c","at":"2026-03-31T10:00:05Z","stats":%s}`, f.stats.Load())
+}
+
+// stream says what it is told to.
+func (f *fakeAPI) stream(w http.ResponseWriter, r *http.Request) {
+	f.last.Store(r.Header.Get("Last-Event-ID"))
+	w.Header().Set("Content-Security-Policy", "the API's own")
+	control := http.NewResponseController(w)
+	for text := "retry: 1000\n\n"; ; {
+		if _, err := io.WriteString(w, text); err != nil || control.Flush() != nil {
+			return
+		}
+		open := false
+		select {
+		case text, open = <-f.told:
+		case <-r.Context().Done():
+		}
+		if !open {
+			return
+		}
+	}
+}
+
+// told is an event of the API's stream of figures.
+func told(id, stats string) string {
+	return "id: " + id + "\ndata: {\"cursor\":\"" + id + "\",\"at\":\"2026-03-31T10:00:05Z\",\"stats\":" + stats + "}\n\n"
 }
 
 // page is what a browser got, beside the text.
