@@ -133,12 +133,20 @@ func Stats(ctx context.Context, r *projection.Reader, portal string, q projectio
 		if err := m.pin(ctx, tx); err != nil {
 			return err
 		}
-		for _, s := range specs {
-			f, err := s.figure(ctx, tx, q.Tenant, m)
-			if err != nil {
+		// All sums go to the database together: one way there and back, not one for each figure.
+		var sums pgx.Batch
+		tell := make([]func() Figure, len(specs))
+		for i, s := range specs {
+			var err error
+			if tell[i], err = s.ask(ctx, tx, &sums, q.Tenant, m); err != nil {
 				return fmt.Errorf("figure %s: %w", s.name, err)
 			}
-			figures[s.name] = f
+		}
+		if err := tx.SendBatch(ctx, &sums).Close(); err != nil {
+			return fmt.Errorf("figures of %s: %w", portal, err)
+		}
+		for i, s := range specs {
+			figures[s.name] = tell[i]()
 		}
 		return nil
 	})
@@ -148,40 +156,43 @@ func Stats(ctx context.Context, r *projection.Reader, portal string, q projectio
 	return figures, cursor, err
 }
 
-func (s spec) figure(ctx context.Context, tx pgx.Tx, tenant uuid.UUID, m Moment) (f Figure, err error) {
-	f = Figure{Unit: s.unit, Source: "log", Reason: s.reason}
+// ask puts the figure's sums into a batch; tell makes the figure of them, when the batch was read.
+func (s spec) ask(ctx context.Context, tx pgx.Tx, sums *pgx.Batch, tenant uuid.UUID, m Moment) (tell func() Figure, err error) {
+	f := Figure{Unit: s.unit, Source: "log", Reason: s.reason}
+	tell = func() Figure { return f }
 	if s.gauge != nil {
 		f.Source = "gauge"
 		f.Value, f.Reason, err = s.gauge(ctx, tx, tenant, m)
-		return f, err
+		return tell, err
 	}
 	if !s.known() {
-		return f, nil
+		return tell, nil
 	}
 	if s.sum.own && tenant != uuid.Nil {
 		f.Reason = notPerTenant
-		return f, nil
+		return tell, nil
 	}
-	amounts, err := s.sum.read(ctx, tx, tenant, m)
-	if err != nil || s.per == nil {
-		f.Value = s.shown(amounts)
-		return f, err
+	amounts := s.sum.ask(sums, tenant, m)
+	if s.per == nil {
+		return func() Figure { f.Value = s.shown(*amounts); return f }, nil
 	}
-	per, err := s.per.read(ctx, tx, tenant, m)
-	if err != nil {
-		return f, err
-	}
+	per := s.per.ask(sums, tenant, m)
+	return func() Figure { return s.divided(f, *amounts, *per) }, nil
+}
+
+// divided is a ratio or a mean.
+func (s spec) divided(f Figure, amounts, per []money.Amount) Figure {
 	if s.unit == "money" {
 		f.Value = quotients(amounts, per)
-		return f, nil
+		return f
 	}
 	of := Ratio{Numerator: total(amounts), Denominator: total(per)}
 	if of.Denominator == 0 {
 		f.Reason = "nothing to divide by in this window"
-		return f, nil
+		return f
 	}
 	f.Of, f.Value = &of, math.Round(float64(of.Numerator)/float64(of.Denominator)*1e4)/1e4
-	return f, nil
+	return f
 }
 
 const notPerTenant = "the platform's own revenue is not told apart by tenant yet"

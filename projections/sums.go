@@ -97,14 +97,17 @@ func (s sum) whose(args *arguments, tenant uuid.UUID) string {
 	return " and tenant = " + args.add(tenant)
 }
 
-// read adds up per currency. Entries as of now are read from their daily balances; both hold the same.
-func (s sum) read(ctx context.Context, tx pgx.Tx, tenant uuid.UUID, m Moment) ([]money.Amount, error) {
+// ask puts the sum into a batch; it is there, per currency, when the batch was read. Entries as of now are read from their daily
+// balances; both hold the same.
+func (s sum) ask(b *pgx.Batch, tenant uuid.UUID, m Moment) *[]money.Amount {
+	amounts := &[]money.Amount{}
 	if s.source == everyEvent && tenant == uuid.Nil {
 		var all int64 // positions are dense
 		for _, mark := range m.upTo {
 			all += mark.Position
 		}
-		return []money.Amount{{Amount: all}}, nil
+		*amounts = append(*amounts, money.Amount{Amount: all})
+		return amounts
 	}
 	from, args := s.rows(tenant, m)
 	from = "(" + from + ") r"
@@ -112,17 +115,12 @@ func (s sum) read(ctx context.Context, tx pgx.Tx, tenant uuid.UUID, m Moment) ([
 		args = &arguments{}
 		from = "balance where " + s.window(args, m) + s.whose(args, tenant)
 	}
-	rows, err := tx.Query(ctx, `select currency, sum(delta)::bigint from `+from+` group by currency having sum(delta) <> 0 order by currency`, *args...)
-	if err != nil {
-		return nil, err
-	}
-	amounts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a money.Amount, err error) {
-		return a, row.Scan(&a.Currency, &a.Amount)
+	b.Queue(`select currency, sum(delta)::bigint from `+from+` group by currency having sum(delta) <> 0 order by currency`, *args...).Query(func(rows pgx.Rows) error {
+		var a money.Amount
+		_, err := pgx.ForEachRow(rows, []any{&a.Currency, &a.Amount}, func() error { *amounts = append(*amounts, a); return nil })
+		return err
 	})
-	if amounts == nil {
-		amounts = []money.Amount{}
-	}
-	return amounts, err
+	return amounts
 }
 
 // Contribution is what one event adds to a figure, in one currency.
@@ -183,12 +181,13 @@ func Why(ctx context.Context, r *projection.Reader, p Part, q projection.Query, 
 		if err := m.pin(ctx, tx); err != nil {
 			return err
 		}
-		amounts, err := which.read(ctx, tx, q.Tenant, m)
-		if err != nil {
+		var sums pgx.Batch
+		amounts := which.ask(&sums, q.Tenant, m)
+		if err := tx.SendBatch(ctx, &sums).Close(); err != nil {
 			return err
 		}
-		if why.Sum = any(total(amounts)); why.Money {
-			why.Sum = amounts
+		if why.Sum = any(total(*amounts)); why.Money {
+			why.Sum = *amounts
 		}
 		why.Items, err = which.contributions(ctx, tx, q.Tenant, m, behind, limit)
 		return err

@@ -70,7 +70,8 @@ func (e *Engine) announce(ctx context.Context) {
 			return
 		case <-e.news.some:
 		}
-		if err := tellMoved(ctx, e.pool, e.news.take()); err != nil && ctx.Err() == nil {
+		// What is lost with the server needs no message, so nobody waits for the disk.
+		if _, err := e.pool.Exec(ctx, `select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`, movedChannel, e.news.take()); err != nil && ctx.Err() == nil {
 			e.logger.WarnContext(ctx, "what moved was not announced", "error", err)
 			pause(ctx, failedPause)
 		}

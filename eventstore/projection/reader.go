@@ -35,19 +35,31 @@ type Query struct {
 	Wait       time.Duration     // for at most this long, then [ErrBehind]
 }
 
+// waitLook is how long a reader that waits goes on without looking when it hears of no move.
+const waitLook = 20 * time.Millisecond
+
 // Read runs read in a read-only transaction whose search_path is the projection's tables, and returns the cursor that the
 // snapshot reflects.
 func (r *Reader) Read(ctx context.Context, q Query, read func(context.Context, pgx.Tx) error) (eventstore.Cursor, error) {
-	deadline := time.Now().Add(q.Wait)
-	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		cursor, err := r.once(ctx, q, read)
-		if !errors.Is(err, ErrBehind) || !time.Now().Before(deadline) {
+	cursor, err := r.once(ctx, q, read)
+	if !errors.Is(err, ErrBehind) || q.Wait <= 0 {
+		return cursor, err
+	}
+	deadline := time.NewTimer(q.Wait)
+	defer deadline.Stop()
+	moved, stop := r.Moved(q.Tenant)
+	defer stop()
+	for { // it may have moved before somebody listened
+		if cursor, err = r.once(ctx, q, read); !errors.Is(err, ErrBehind) {
 			return cursor, err
 		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(pause):
+		case <-deadline.C:
+			return cursor, err
+		case <-moved:
+		case <-time.After(waitLook):
 		}
 	}
 }
