@@ -58,6 +58,7 @@ type encoded struct {
 	conditions []condition
 	events     []encodedEvent
 	keys       []encodedKey
+	uses       []use
 	call       uuid.UUID // tells this call from others with the same command id: its first event's id, or one made for it
 	bytes      int
 }
@@ -143,6 +144,7 @@ func (l *Log) encodeAppend(ctx context.Context, a Append) (*encoded, error) {
 	} else {
 		e.call = uuid.Must(uuid.NewV7())
 	}
+	e.uses = e.resources()
 	return e, nil
 }
 

@@ -113,19 +113,20 @@ func (l *Lease) work(ctx context.Context, until time.Time, do func(ctx context.C
 	}
 }
 
-// take gets or renews the lease. The term is 0 when another node holds it. The local deadline ends a fifth before the database's,
+// take gets the lease, or renews it in the term that this node holds. The term is 0 when another node holds it; what is taken anew has a
+// new one, also by who had it before. The local deadline ends a fifth before the database's,
 // and counts from before the question, so that this node stops first whatever the answer's way took.
 func (l *Lease) take(ctx context.Context) (until time.Time, term int64, err error) {
 	asked := time.Now()
 	err = l.pool.QueryRow(ctx, `
 		with renewed as (
-			update log.lease set holder = $2, term = term + (holder <> $2)::integer, until = clock_timestamp() + $3
-			where name = $1 and (holder = $2 or until < clock_timestamp()) returning term
+			update log.lease set holder = $2, term = term + (holder <> $2 or term <> $4)::integer, until = clock_timestamp() + $3
+			where name = $1 and (holder = $2 and term = $4 or until < clock_timestamp()) returning term
 		), made as (
 			insert into log.lease (name, holder, term, until) select $1, $2, 1, clock_timestamp() + $3
 			where not exists (select from log.lease where name = $1) on conflict do nothing returning term
 		)
-		select term from renewed union all select term from made`, l.name, l.holder, l.ttl).Scan(&term)
+		select term from renewed union all select term from made`, l.name, l.holder, l.ttl, l.term.Load()).Scan(&term)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return time.Time{}, 0, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/streamflow/streamflow/internal/pgtest"
@@ -170,6 +171,32 @@ func TestLeaseEndsInTimeWithoutDatabase(t *testing.T) {
 	}
 	if left := lapses.Sub(ended); left < testTTL/10 || left > testTTL/2 {
 		t.Errorf("the job ended %s before the lease lapses", left)
+	}
+}
+
+// A holding that was lost is over: whoever goes on, be it the same node, has a new term.
+func TestLeaseTakenAgainHasANewTerm(t *testing.T) {
+	lt := newLeaseTable(t)
+	l := lt.lease()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	first := int64(0)
+	if err := l.Hold(ctx, func(working context.Context) error {
+		if first > 0 {
+			if l.Term() <= first {
+				t.Errorf("term %d after %d", l.Term(), first)
+			}
+			cancel()
+			return nil
+		}
+		first = l.Term()
+		return pgx.BeginFunc(ctx, lt.pool, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, `select from log.lease for update`) // no renewal gets through
+			<-working.Done()
+			return err
+		})
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -104,8 +105,8 @@ type touch struct {
 // collides tells whether the append has to wait for the next batch. It need not where it was decided upon the very events that the
 // batch adds to a stream: then it holds if they do.
 func (e *encoded) collides(touched map[resource]touch) bool {
-	for r, use := range e.resources() {
-		before, seen := touched[r]
+	for _, use := range e.uses {
+		before, seen := touched[use.resource]
 		if seen && (use.wrote || before.wrote) && (before.waits || use.last == uuid.Nil || use.last != before.last) {
 			return true
 		}
@@ -115,13 +116,13 @@ func (e *encoded) collides(touched map[resource]touch) bool {
 
 // touch marks everything the append reads and writes, even where it waits: who comes later and depends on it has to wait behind it.
 func (e *encoded) touch(touched map[resource]touch, waits bool) {
-	for r, use := range e.resources() {
-		t := touched[r]
+	for _, use := range e.uses {
+		t := touched[use.resource]
 		t.wrote, t.waits = t.wrote || use.wrote, t.waits || waits
-		if r.kind == 's' && use.wrote {
-			t.last = e.newest(Stream(r.name))
+		if use.adds != uuid.Nil {
+			t.last = use.adds
 		}
-		touched[r] = t
+		touched[use.resource] = t
 	}
 }
 
@@ -135,28 +136,46 @@ func (e *encoded) newest(s Stream) (id uuid.UUID) {
 	return id
 }
 
-// resources lists each one once, with the event that a condition names, so that an append that drops and takes the same claim does not collide with itself.
-func (e *encoded) resources() map[resource]touch {
-	all := make(map[resource]touch, 1+len(e.conditions)+len(e.Takes)+len(e.Drops)+len(e.Held)+len(e.keys))
-	mark := func(kind byte, name string, write bool) {
-		r := resource{e.Command.Tenant, kind, name}
-		all[r] = touch{wrote: all[r].wrote || write}
-	}
-	mark('i', string(e.Command.ID[:]), true)
+// use is what an append does to a resource.
+type use struct {
+	resource
+	wrote bool
+	last  uuid.UUID // the event that a condition names
+	adds  uuid.UUID // the newest event that it adds to the stream
+}
+
+// resources lists each one once, so that an append that drops and takes the same claim does not collide with itself. It is made by who
+// appends, not by the flusher, whom all wait for.
+func (e *encoded) resources() []use {
+	uses := make([]use, 0, 1+len(e.conditions)+len(e.Takes)+len(e.Drops)+len(e.Held)+len(e.keys))
+	uses = append(uses, use{resource: resource{e.Command.Tenant, 'i', string(e.Command.ID[:])}, wrote: true})
 	for _, c := range e.conditions {
-		all[resource{e.Command.Tenant, 's', string(c.stream)}] = touch{wrote: c.written, last: c.last}
+		u := use{resource: resource{e.Command.Tenant, 's', string(c.stream)}, wrote: c.written, last: c.last}
+		if c.written {
+			u.adds = e.newest(c.stream)
+		}
+		uses = append(uses, u)
+	}
+	claims := len(uses)
+	mark := func(h Holding, write bool) {
+		r := resource{e.Command.Tenant, 'c', h.Scope + " " + string(h.Key)}
+		if i := slices.IndexFunc(uses[claims:], func(u use) bool { return u.resource == r }); i >= 0 {
+			uses[claims+i].wrote = uses[claims+i].wrote || write
+			return
+		}
+		uses = append(uses, use{resource: r, wrote: write})
 	}
 	for _, h := range e.Takes {
-		mark('c', h.Scope+" "+string(h.Key), true)
+		mark(h, true)
 	}
 	for _, h := range e.Drops {
-		mark('c', h.Scope+" "+string(h.Key), true)
+		mark(h, true)
 	}
 	for _, h := range e.Held {
-		mark('c', h.Scope+" "+string(h.Key), false)
+		mark(h, false)
 	}
 	for _, k := range e.keys {
-		mark('p', string(k.subject[:]), true)
+		uses = append(uses, use{resource: resource{e.Command.Tenant, 'p', string(k.subject[:])}, wrote: true})
 	}
-	return all
+	return uses
 }

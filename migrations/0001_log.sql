@@ -260,13 +260,15 @@ begin
       a(tenant, command, fingerprint, outcome, code, params, events, call, ord)
     where failed is null or a.ord <> all (failed);
 
-  if cardinality(k_append) > 0 then
+  if false = any (k_take) then
     for one in select k.tenant, k.scope, k.key, k.stream
       from unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
       where not k.take and (failed is null or k.append <> all (failed))
     loop
       delete from log.claim c where c.tenant = one.tenant and c.scope = one.scope and c.key = one.key and c.stream = one.stream;
     end loop;
+  end if;
+  if true = any (k_take) then
     insert into log.claim (tenant, scope, key, stream)
       select k.tenant, k.scope, k.key, k.stream
       from unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
@@ -277,6 +279,8 @@ begin
     insert into log.subject_key (tenant, subject, wrapped, created_at)
       select s.tenant, s.subject, s.wrapped, recorded from unnest(s_append, s_tenant, s_subject, s_wrapped) s(append, tenant, subject, wrapped)
       where s.wrapped is not null and (failed is null or s.append <> all (failed));
+  end if;
+  if array_position(s_wrapped, null) > 0 then
     for one in select s.tenant, s.subject from unnest(s_append, s_tenant, s_subject, s_wrapped) s(append, tenant, subject, wrapped)
       where s.wrapped is null and (failed is null or s.append <> all (failed))
     loop
