@@ -7,11 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/eventstore/relay"
-	"github.com/streamflow/streamflow/projections"
 )
 
 const (
@@ -64,9 +61,13 @@ func (s *suite) fillBus(ctx context.Context, h *house) (one sample, err error) {
 	if s.bus, err = newBus(filepath.Join(s.dir, fmt.Sprint("nats", time.Now().UnixNano()))); err != nil {
 		return one, err
 	}
-	r := relay.New(relay.Config{Log: h.log, Conn: s.bus.conn, Lane: 1, Source: source, MaxBytes: streamBytes,
-		Logger: slog.New(slog.DiscardHandler)}) // it says loudly that it makes the stream; what fails, its status tells
+	r := s.newRelay(h)
 	return until(ctx, h, s.server.PID(), int(head), r.Run, func(context.Context) (bool, error) { return r.Head() >= head, r.Status().Err })
+}
+
+func (s *suite) newRelay(h *house) *relay.Relay {
+	return relay.New(relay.Config{Log: h.log, Conn: s.bus.conn, Lane: 1, Source: source, MaxBytes: streamBytes,
+		Logger: slog.New(slog.DiscardHandler)}) // it says loudly that it makes the stream; what fails, its status tells
 }
 
 // until runs something until it is so far, and measures that. It has to be at its start when it is called.
@@ -102,16 +103,14 @@ func until(ctx context.Context, h *house, pid, events int, run func(context.Cont
 	return one, err
 }
 
-// newProjector makes a projector as `serve` does. Where projectors can follow the bus, this one does.
+// newProjector makes a projector as `serve` does. With a bus it follows that.
 func newProjector(ctx context.Context, h *house, b *bus, all ...projection.Projection) (*projection.Engine, error) {
 	e, err := projection.New(h.log, h.pool, quiet, all...)
 	if err != nil {
 		return nil, err
 	}
-	if f, ok := any(e).(interface {
-		Follow(conn *nats.Conn, source string)
-	}); ok && b != nil {
-		f.Follow(b.conn, source)
+	if b != nil {
+		e.Follow(b.conn, source)
 	}
 	return e, e.Install(ctx)
 }
@@ -129,85 +128,29 @@ func (h *house) forgetReadModels(ctx context.Context) error {
 	return err
 }
 
-// projectLive lets the live projector fold a log that is on the bus whole into the dashboards' read model.
-func (s *suite) projectLive(ctx context.Context) error {
-	h, err := s.filledHouse(ctx, s.events(filledEvents))
-	if err != nil {
-		return err
+func rates(all []sample) (rates []float64) {
+	for _, one := range all {
+		rates = append(rates, one.rate())
 	}
-	if s.bus == nil {
-		if _, err := s.fillBus(ctx, h); err != nil {
-			return err
-		}
-	}
-	head, err := h.head(ctx)
-	if err != nil {
-		return err
-	}
-	var all []sample
-	var shares []float64
-	for range s.fillRounds() {
-		if err := h.forgetReadModels(ctx); err != nil {
-			return err
-		}
-		e, err := newProjector(ctx, h, s.bus, projections.All()...)
-		if err != nil {
-			return err
-		}
-		before, err := h.eventsRead(ctx)
-		if err != nil {
-			return err
-		}
-		one, err := until(ctx, h, s.server.PID(), int(head), e.Run, func(ctx context.Context) (bool, error) {
-			var at int64
-			err := h.pool.QueryRow(ctx, `select min(position) from log.checkpoint`).Scan(&at)
-			return at >= head, err
-		})
-		if err != nil {
-			return err
-		}
-		after, err := h.eventsRead(ctx)
-		if err != nil {
-			return err
-		}
-		all, shares = append(all, one), append(shares, (after-before)/float64(head))
-	}
-	s.results.add(goal("project_live", all, liveGoal, "from a filled stream into projections.Figures, from nothing"))
-	s.results.add(cost("project_live_cpu_us", all))
-	s.results.add(result{Name: "project_live_from_postgres", Value: median(shares), Unit: "share", Note: "of the events, read from the log's table and not from JetStream"})
-	return nil
-}
-
-// eventsRead is how many rows of the log's table were fetched so far, by anybody. Sessions report that when they end.
-func (h *house) eventsRead(ctx context.Context) (n float64, err error) {
-	h.pool.Reset()
-	err = wait(ctx, func() (bool, error) {
-		var open int
-		err := h.admin.QueryRow(ctx, `select count(*) from pg_stat_activity where datname = current_database() and application_name = 'streamflow engine'
-			and query like '%from log.event%'`).Scan(&open)
-		return open == 0, err
-	})
-	if err != nil {
-		return 0, err
-	}
-	err = h.admin.QueryRow(ctx, `select (coalesce(idx_tup_fetch, 0) + coalesce(seq_tup_read, 0))::float8 from pg_stat_all_tables where relid = 'log.event'::regclass`).Scan(&n)
-	return n, err
+	return rates
 }
 
 // goal is a rate against a fixed number of events a second.
 func goal(name string, all []sample, goal float64, note string) result {
-	var rates []float64
-	for _, one := range all {
-		rates = append(rates, one.rate())
-	}
+	rates := rates(all)
 	return result{Name: name, Value: median(rates), Unit: "events/s", Limit: goal, Ratio: median(rates) / goal, Target: 1,
 		Min: minimum(rates), Max: maximum(rates), Note: fmt.Sprintf("%d events; %s", all[0].events, note)}
 }
 
 func cost(name string, all []sample) result {
-	var costs []float64
+	return perEvent(name, "µs/event", all, sample.cpuMicros)
+}
+
+// perEvent is a figure of each event, which the other work on the machine disturbs less than a rate.
+func perEvent(name, unit string, all []sample, figure func(sample) float64) result {
+	var figures []float64
 	for _, one := range all {
-		costs = append(costs, one.cpuMicros())
+		figures = append(figures, figure(one))
 	}
-	return result{Name: name, Value: median(costs), Unit: "µs/event", Min: minimum(costs), Max: maximum(costs)}
+	return result{Name: name, Value: median(figures), Unit: unit, Min: minimum(figures), Max: maximum(figures)}
 }

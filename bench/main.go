@@ -33,8 +33,9 @@ var jobs = []job{
 	{[]string{"append_bulk", "append_bulk_cpu_us", "append_bulk_wal_bytes"}, (*suite).bulk},
 	{[]string{"follow_lost"}, (*suite).follow},
 	{[]string{"relay", "relay_cpu_us"}, (*suite).relay},
-	{[]string{"project_live", "project_live_cpu_us", "project_live_from_postgres"}, (*suite).projectLive},
-	{[]string{"rebuild", "rebuild_rss_part_mb", "rebuild_rss_mb"}, (*suite).rebuild},
+	{[]string{"project_catchup", "project_catchup_cpu_us"}, (*suite).projectCatchup},
+	{[]string{"project_live", "project_live_cpu_us", "project_live_wal_bytes", "project_live_from_postgres"}, (*suite).projectLive},
+	{[]string{"rebuild", "rebuild_cpu_us", "rebuild_rss_part_mb", "rebuild_rss_mb"}, (*suite).rebuild},
 	{[]string{"binary_mb", "binary_plain_mb"}, (*suite).binaries},
 	{[]string{"serve_cold_ms", "serve_warm_ms", "idle_rss_mb", "visible_p50", "visible_p99", "command_p50", "command_p99", "visible_cpu_us"}, (*suite).serve},
 }

@@ -137,7 +137,19 @@ func openHouse(ctx context.Context, url, adminURL string, registry *eventstore.R
 	return h, err
 }
 
-// openLog opens the log once more, as another node would.
+// node opens the house once more, as another node would: with connections of its own, which tracer watches.
+func (h *house) node(ctx context.Context, tracer pgx.QueryTracer) (n *house, err error) {
+	n = &house{url: h.url, registry: h.registry}
+	if n.pool, err = migrations.Role(ctx, h.url, "engine", func(c *pgxpool.Config) { c.MaxConns, c.ConnConfig.Tracer = 8, tracer }); err == nil {
+		n.log, err = n.openLog(ctx)
+	}
+	if err != nil {
+		n.close()
+	}
+	return n, err
+}
+
+// openLog opens the log once more.
 func (h *house) openLog(ctx context.Context) (*eventstore.Log, error) {
 	// The same key at every start: a database that was filled is used again.
 	return eventstore.Open(ctx, eventstore.Config{Pool: h.pool, Registry: h.registry, MasterKey: eventstore.MasterKey{1}, Logger: quiet})

@@ -3,6 +3,7 @@ package domain_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -68,6 +69,29 @@ func TestDateJSON(t *testing.T) {
 	for _, text := range []string{`"2026-13-01"`, `20260331`, `{}`} {
 		if err := json.Unmarshal([]byte(text), &d); err == nil {
 			t.Errorf("%s is read as %s", text, d)
+		}
+	}
+}
+
+// A day is read the same whether the quick way or the careful one reads it.
+func TestEveryDateFromJSON(t *testing.T) {
+	for _, year := range []int{0, 1899, 1900, 2000, 2023, 2024, 2199, 2200, 9999} {
+		for month := range 14 {
+			for day := range 33 {
+				text := fmt.Sprintf("%04d-%02d-%02d", year, month, day)
+				want, refused := domain.ParseDate(text)
+				var got domain.Date
+				if err := json.Unmarshal([]byte(`"`+text+`"`), &got); (err != nil) != (refused != nil) || got != want {
+					t.Fatalf("%s is read as %q, %v; want %q, %v", text, got, err, want, refused)
+				}
+			}
+		}
+	}
+	for _, text := range []string{"2024-1a-03", "2024/01/03", "20240-1-03", "2024-01-3\u0030", "2024-01-0\u0033", "+024-01-03"} {
+		want, refused := domain.ParseDate(strings.NewReplacer("\u0030", "0", "\u0033", "3").Replace(text))
+		var got domain.Date
+		if err := json.Unmarshal([]byte(`"`+text+`"`), &got); (err != nil) != (refused != nil) || got != want {
+			t.Errorf("%s is read as %q, %v; want %q, %v", text, got, err, want, refused)
 		}
 	}
 }

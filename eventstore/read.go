@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,11 +26,13 @@ func (l *Log) ReadLane(ctx context.Context, lane int, after int64, limit int) ([
 	return l.query(ctx, `select `+eventColumns+` from log.event where lane = $1 and position > $2 order by position limit $3`, int16(lane), after, limit)
 }
 
-// ReadRange returns the events of a lane with positions above after, up to and including until, in order: those of some types, and
-// always the last.
-func (l *Log) ReadRange(ctx context.Context, lane int, after, until int64, types []string) ([]Event, error) {
-	return l.query(ctx, `select `+eventColumns+` from log.event where lane = $1 and position > $2 and position <= $3 and (type = any($4) or position = $3)
-		order by position`, int16(lane), after, until, types)
+// ReadRange returns the events of a lane with positions above after, up to and including until, in order: those of some types, those
+// of bare types without their data, and always the last.
+func (l *Log) ReadRange(ctx context.Context, lane int, after, until int64, types, bare []string) ([]Event, error) {
+	columns := strings.Replace(eventColumns, " data,", " case when not type = any($5) then data end,", 1)
+	// Planned anew each time: only of types that the planner knows does it make a hash table, and else compares each event's with all.
+	return l.query(ctx, `select `+columns+` from log.event where lane = $1 and position > $2 and position <= $3
+		and (type = any($4) or position = $3) order by position`, pgx.QueryExecModeCacheDescribe, int16(lane), after, until, slices.Concat(types, bare), append([]string{}, bare...))
 }
 
 // ReadStream returns the events of a stream in order; until > 0 leaves out what was recorded after that position of its lane.

@@ -56,6 +56,17 @@ func TestReads(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %v", name, positions(events), err, c.want)
 		}
 	}
+	if events, err := s.log.ReadRange(ctx, 1, 2, 6, nil, nil); err != nil || !slices.Equal(positions(events), []int64{6}) {
+		t.Errorf("a range of no types: %v, %v, want its last", positions(events), err)
+	}
+	whole, err := s.log.ReadRange(ctx, 1, 2, 6, []string{"note.written"}, nil)
+	if err != nil || !slices.Equal(positions(whole), []int64{3, 4, 5, 6}) || len(whole[0].Data) == 0 {
+		t.Errorf("a range: %v, %v", positions(whole), err)
+	}
+	bare, err := s.log.ReadRange(ctx, 1, 2, 6, nil, []string{"note.written"})
+	if err != nil || !slices.Equal(positions(bare), []int64{3, 4, 5, 6}) || len(bare[0].Data) != 0 || bare[0].ID != whole[0].ID {
+		t.Errorf("a bare range: %v, %v", bare, err)
+	}
 	if n, err := s.log.StreamVersion(ctx, a, "note-1"); n != 3 || err != nil {
 		t.Errorf("version %d, %v", n, err)
 	}

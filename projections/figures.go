@@ -1,12 +1,8 @@
 package projections
 
 import (
-	"context"
-	"fmt"
-	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
+	"maps"
+	"slices"
 
 	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/domain/contact"
@@ -19,29 +15,34 @@ import (
 	"github.com/streamflow/streamflow/domain/partner"
 	"github.com/streamflow/streamflow/domain/tenant"
 	"github.com/streamflow/streamflow/domain/user"
+	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/projection"
 )
 
-// Figures is the read model behind every dashboard figure: entries that only ever get more, each a measure's change by one
-// event, with daily balances of them. A figure as of then and the reasons for a figure are sums over the same rows. Presence
+// Figures is the read model behind every dashboard figure: entries that only ever get more, each what some events changed of a
+// measure, with daily balances of them. A figure as of then and the reasons for a figure are sums over the same rows. Presence
 // is the first event of a day by each actor in each tenant: who was active.
+//
+// An entry holds what one batch changed under one key, event by event in its arrays, and their sum: see decision 0012.
 var Figures = projection.Projection{
-	Name: "figures", Version: 2,
+	Name: "figures", Version: 3,
 	Schema: `
 		create table entry (
-			tenant uuid not null, measure text not null, currency text not null, lane smallint not null, position bigint not null,
-			recorded_at timestamptz not null, effective_on date not null, anchor_on date not null, delta bigint not null);
+			tenant uuid not null, measure text not null, currency text not null, effective_on date not null, anchor_on date not null,
+			lane smallint not null, last bigint not null, delta bigint not null,
+			positions bigint[] not null, recorded timestamptz[] not null, deltas bigint[] not null);
 		create table balance (
 			tenant uuid not null, measure text not null, currency text not null, effective_on date not null, anchor_on date not null,
 			delta bigint not null, primary key (measure, tenant, currency, effective_on, anchor_on));
 		create table presence (
 			tenant uuid not null, day date not null, actor_kind text not null, actor text not null, lane smallint not null, position bigint not null,
 			recorded_at timestamptz not null, primary key (day, tenant, actor_kind, actor));`,
-	Indexes: `
-		create index on entry (measure, tenant, effective_on);
-		create index on entry (lane, position);`,
-	Types: typesOf(lead.Events, typesOf(organization.Events, typesOf(contact.Events, typesOf(opportunity.Events, typesOf(invoice.Events,
-		typesOf(escalation.Events, typesOf(tenant.Events, typesOf(partner.Events, typesOf(user.Events, nil))))))))),
+	Indexes: `create index on entry (measure, tenant, effective_on);`,
+	Compared: map[string]string{"entry": `select e.tenant, e.measure, e.currency, e.effective_on, e.anchor_on, e.lane, u.position, u.recorded, u.delta
+		from %s e cross join lateral unnest(e.positions, e.recorded, e.deltas) u(position, recorded, delta)`},
+	Types: meaningful(),
+	Bare: others(typesOf(lead.Events, typesOf(organization.Events, typesOf(contact.Events, typesOf(opportunity.Events, typesOf(invoice.Events,
+		typesOf(escalation.Events, typesOf(tenant.Events, typesOf(partner.Events, typesOf(user.Events, nil)))))))))),
 	Fold: foldFigures,
 }
 
@@ -80,118 +81,95 @@ func asInt(b bool) int {
 	return 0
 }
 
-// changes says what an event means for the measures. One event alone is enough: events are written that way.
-func changes(fact any) []change {
-	switch e := fact.(type) {
-	case tenant.Created:
-		return []change{count("tenants", 1)}
-	case user.Created:
-		return member(e.TenantID, 1)
-	case user.Deactivated:
-		return member(e.TenantID, -1)
-	case user.Reactivated:
-		return member(e.TenantID, 1)
-	case partner.Created:
-		return []change{count("partners", 1)}
-	case partner.Deactivated:
-		return []change{count("partners", -1)}
-	case partner.Reactivated:
-		return []change{count("partners", 1)}
-	case escalation.Opened:
-		return []change{count("escalations", 1)}
-	case escalation.ResponseBreached:
-		return []change{count("breaches", asInt(e.First))}
-	case escalation.ResolveBreached:
-		return []change{count("breaches", asInt(e.First))}
-	}
-	if c := leadChanges(fact); c != nil {
-		return c
-	}
-	if c := invoiceChanges(fact); c != nil {
-		return c
-	}
-	return progressChanges(fact)
+// meanings says what an event means for the measures, for each type that means anything. One event alone is enough: events are
+// written that way.
+var meanings = func() map[string]func(eventstore.Fact) []change {
+	m := map[string]func(eventstore.Fact) []change{}
+	mean(m, func(tenant.Created) []change { return []change{count("tenants", 1)} })
+	mean(m, func(e user.Created) []change { return member(e.TenantID, 1) })
+	mean(m, func(e user.Deactivated) []change { return member(e.TenantID, -1) })
+	mean(m, func(e user.Reactivated) []change { return member(e.TenantID, 1) })
+	mean(m, func(partner.Created) []change { return []change{count("partners", 1)} })
+	mean(m, func(partner.Deactivated) []change { return []change{count("partners", -1)} })
+	mean(m, func(partner.Reactivated) []change { return []change{count("partners", 1)} })
+	leadMeanings(m)
+	invoiceMeanings(m)
+	mean(m, func(e opportunity.Created) []change { return pipeline(e.Standing) })
+	mean(m, func(e opportunity.Updated) []change { return pipeline(e.Standing) })
+	mean(m, func(e opportunity.Moved) []change { return pipeline(e.Standing) })
+	mean(m, func(e opportunity.Reopened) []change { return pipeline(e.Standing) })
+	mean(m, func(escalation.Opened) []change { return []change{count("escalations", 1)} })
+	mean(m, func(e escalation.ResponseBreached) []change { return []change{count("breaches", asInt(e.First))} })
+	mean(m, func(e escalation.ResolveBreached) []change { return []change{count("breaches", asInt(e.First))} })
+	mean(m, func(e escalation.Acknowledged) []change { return progress(e.Progress) })
+	mean(m, func(e escalation.Started) []change { return progress(e.Progress) })
+	mean(m, func(e escalation.Resolved) []change { return progress(e.Progress) })
+	mean(m, func(e escalation.Closed) []change { return progress(e.Progress) })
+	mean(m, func(e escalation.Reopened) []change { return progress(e.Progress) })
+	return m
+}()
+
+func mean[E eventstore.Fact](m map[string]func(eventstore.Fact) []change, changes func(E) []change) {
+	var e E
+	m[e.Type()] = func(fact eventstore.Fact) []change { return changes(fact.(E)) }
 }
 
-func leadChanges(fact any) []change {
-	var n lead.Standing
-	var c []change
-	switch e := fact.(type) {
-	case lead.Created:
-		n, c = e.Standing, []change{{measure: "leads", anchor: e.CreatedOn, delta: 1}}
-	case lead.Converted:
-		n, c = e.Standing, []change{{measure: "conversions", anchor: e.CreatedOn, delta: 1}}
-	case lead.Updated:
-		n = e.Standing
-	case lead.Contacted:
-		n = e.Standing
-	case lead.Qualified:
-		n = e.Standing
-	case lead.Disqualified:
-		n = e.Standing
-	default:
-		return nil
-	}
-	return append(c, change{measure: "hot", anchor: n.CreatedOn, delta: int64(n.HotDelta())})
+func meaningful() []string { return slices.Sorted(maps.Keys(meanings)) }
+
+// others are the types of which only matters that they are there.
+func others(types []string) []string {
+	return slices.DeleteFunc(types, func(t string) bool { return meanings[t] != nil })
 }
 
-func invoiceChanges(fact any) []change {
-	var p invoice.Posting
-	var c []change
-	switch e := fact.(type) {
-	case invoice.Issued:
-		p, c = e.Posting, []change{count("issued", 1)}
-	case invoice.PaymentReceived:
-		p = e.Posting
-		c = []change{{measure: "paid", currency: e.Currency, delta: e.Amount.Amount}, {measure: "tax", currency: e.Currency, delta: e.TaxShare.Amount}}
+func leadMeanings(m map[string]func(eventstore.Fact) []change) {
+	hot := func(n lead.Standing) change {
+		return change{measure: "hot", anchor: n.CreatedOn, delta: int64(n.HotDelta())}
+	}
+	mean(m, func(e lead.Created) []change {
+		return []change{{measure: "leads", anchor: e.CreatedOn, delta: 1}, hot(e.Standing)}
+	})
+	mean(m, func(e lead.Converted) []change {
+		return []change{{measure: "conversions", anchor: e.CreatedOn, delta: 1}, hot(e.Standing)}
+	})
+	mean(m, func(e lead.Updated) []change { return []change{hot(e.Standing)} })
+	mean(m, func(e lead.Contacted) []change { return []change{hot(e.Standing)} })
+	mean(m, func(e lead.Qualified) []change { return []change{hot(e.Standing)} })
+	mean(m, func(e lead.Disqualified) []change { return []change{hot(e.Standing)} })
+}
+
+func invoiceMeanings(m map[string]func(eventstore.Fact) []change) {
+	mean(m, func(e invoice.Issued) []change { return owed(e.Posting, count("issued", 1)) })
+	mean(m, func(e invoice.Credited) []change { return owed(e.Posting, count("credits", 1)) })
+	mean(m, func(e invoice.Voided) []change { return owed(e.Posting) })
+	mean(m, func(e invoice.PaymentReceived) []change {
+		c := []change{{measure: "paid", currency: e.Currency, delta: e.Amount.Amount}, {measure: "tax", currency: e.Currency, delta: e.TaxShare.Amount}}
 		if e.FullyPaid {
 			c = append(c, count("settled", 1), count("daysToPay", e.DaysToPay))
 		}
-	case invoice.PaymentRefunded:
-		p = e.Posting
-		c = []change{{measure: "paid", currency: e.Currency, delta: -e.Amount.Amount}, {measure: "tax", currency: e.Currency, delta: -e.TaxShare.Amount}}
+		return owed(e.Posting, c...)
+	})
+	mean(m, func(e invoice.PaymentRefunded) []change {
+		c := []change{{measure: "paid", currency: e.Currency, delta: -e.Amount.Amount}, {measure: "tax", currency: e.Currency, delta: -e.TaxShare.Amount}}
 		if e.Reopened {
 			c = append(c, count("settled", -1), count("daysToPay", -e.DaysToPay))
 		}
-	case invoice.Credited:
-		p, c = e.Posting, []change{count("credits", 1)}
-	case invoice.Voided:
-		p = e.Posting
-	default:
-		return nil
-	}
+		return owed(e.Posting, c...)
+	})
+}
+
+// owed adds what a posting changes of what is open.
+func owed(p invoice.Posting, c ...change) []change {
 	before, after := p.Receivable()
 	open := asInt(invoice.IsOpen(p.Status)) - asInt(invoice.IsOpen(p.StatusBefore))
 	c = append(c, change{measure: "open", anchor: p.DueDate, delta: int64(open)})
 	return append(c, moved("receivable", p.DueDate, before, after)...)
 }
 
-func progressChanges(fact any) []change {
-	var n opportunity.Standing
-	var step escalation.Progress
-	switch e := fact.(type) {
-	case opportunity.Created:
-		n = e.Standing
-	case opportunity.Updated:
-		n = e.Standing
-	case opportunity.Moved:
-		n = e.Standing
-	case opportunity.Reopened:
-		n = e.Standing
-	case escalation.Acknowledged:
-		step = e.Progress
-	case escalation.Started:
-		step = e.Progress
-	case escalation.Resolved:
-		step = e.Progress
-	case escalation.Closed:
-		step = e.Progress
-	case escalation.Reopened:
-		step = e.Progress
-	}
-	if step.Status != "" {
-		return []change{count("escalations", asInt(escalation.IsOpen(step.Status))-asInt(escalation.IsOpen(step.StatusBefore)))}
-	}
+func progress(p escalation.Progress) []change {
+	return []change{count("escalations", asInt(escalation.IsOpen(p.Status))-asInt(escalation.IsOpen(p.StatusBefore)))}
+}
+
+func pipeline(n opportunity.Standing) []change {
 	before, after := n.Pipeline()
 	c := append(won(n), moved("pipeline", "", before, after)...)
 	before, after = n.PipelineWeighted()
@@ -210,130 +188,4 @@ func won(n opportunity.Standing) []change {
 		c = append(c, change{measure: "won", currency: currency, delta: n.ValueAfter.Amount}, change{measure: "wins", currency: currency, delta: 1})
 	}
 	return c
-}
-
-type balanceKey struct {
-	tenant            uuid.UUID
-	measure, currency string
-	effective, anchor int32
-}
-
-// foldFigures sends dates as days since 1970 and ids as they are: to make text of them, twice a row, cost a third of a fold.
-func foldFigures(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
-	if err := addPresence(ctx, tx, batch); err != nil {
-		return err
-	}
-	var tenants [][16]byte // as uuid.UUID they would travel as text
-	var measures, currencies []string
-	var lanes []int16
-	var effective, anchors []int32
-	var positions, deltas []int64
-	var recorded []time.Time
-	days := daysOf{}
-	balances := map[balanceKey]int64{}
-	for _, r := range batch {
-		on := r.EffectiveAt
-		if on.IsZero() {
-			on = r.RecordedAt
-		}
-		for _, c := range changes(r.Fact) {
-			if c.delta == 0 {
-				continue
-			}
-			k := balanceKey{r.Tenant, c.measure, c.currency, days.of(c.on, day(on)), 0}
-			k.anchor = days.of(c.anchor, k.effective)
-			if c.tenant != "" {
-				var err error
-				if k.tenant, err = uuid.Parse(c.tenant); err != nil {
-					return fmt.Errorf("%s at %d: tenant: %w", r.Type, r.Position, err)
-				}
-			}
-			balances[k] += c.delta
-			tenants, measures, currencies = append(tenants, k.tenant), append(measures, c.measure), append(currencies, c.currency)
-			effective, anchors = append(effective, k.effective), append(anchors, k.anchor)
-			lanes, positions = append(lanes, int16(r.Lane)), append(positions, r.Position)
-			deltas, recorded = append(deltas, c.delta), append(recorded, r.RecordedAt)
-		}
-	}
-	if len(tenants) == 0 {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, `insert into entry (tenant, measure, currency, lane, position, recorded_at, effective_on, anchor_on, delta)
-		select t, m, c, l, p, r, date 'epoch' + e, date 'epoch' + a, d
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::bigint[], $6::timestamptz[], $7::integer[], $8::integer[], $9::bigint[]) _(t, m, c, l, p, r, e, a, d)`,
-		tenants, measures, currencies, lanes, positions, recorded, effective, anchors, deltas); err != nil {
-		return err
-	}
-	return addBalances(ctx, tx, balances)
-}
-
-// daysOf remembers dates as days since 1970: few dates recur in many events, and reading one costs more than finding it.
-type daysOf map[domain.Date]int32
-
-// of is the date's day, or otherwise where there is none.
-func (d daysOf) of(date domain.Date, otherwise int32) int32 {
-	if date == "" {
-		return otherwise
-	}
-	n, known := d[date]
-	if !known {
-		n = day(date.Time())
-		d[date] = n
-	}
-	return n
-}
-
-// day is a date as days since 1970.
-func day(t time.Time) int32 {
-	const seconds = 24 * 60 * 60
-	n := t.Unix()
-	if n < 0 {
-		n -= seconds - 1 // division rounds towards 1970
-	}
-	return int32(n / seconds)
-}
-
-func addPresence(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
-	type presence struct {
-		tenant      uuid.UUID
-		day         domain.Date
-		kind, actor string
-	}
-	seen := map[presence]bool{}
-	var tenants []uuid.UUID
-	var days, kinds, actors []string
-	var lanes []int16
-	var positions []int64
-	var recorded []time.Time
-	for _, r := range batch {
-		p := presence{r.Tenant, domain.DateOf(r.RecordedAt), r.Actor.Kind, r.Actor.ID}
-		if seen[p] {
-			continue
-		}
-		seen[p] = true
-		tenants, days, kinds, actors = append(tenants, p.tenant), append(days, string(p.day)), append(kinds, p.kind), append(actors, p.actor)
-		lanes, positions, recorded = append(lanes, int16(r.Lane)), append(positions, r.Position), append(recorded, r.RecordedAt)
-	}
-	_, err := tx.Exec(ctx, `insert into presence (tenant, day, actor_kind, actor, lane, position, recorded_at)
-		select * from unnest($1::uuid[], $2::text[]::date[], $3::text[], $4::text[], $5::smallint[], $6::bigint[], $7::timestamptz[])
-		on conflict (day, tenant, actor_kind, actor) do update set position = excluded.position, recorded_at = excluded.recorded_at
-			where presence.position > excluded.position`, tenants, days, kinds, actors, lanes, positions, recorded)
-	return err
-}
-
-func addBalances(ctx context.Context, tx pgx.Tx, balances map[balanceKey]int64) error {
-	var tenants [][16]byte
-	var measures, currencies []string
-	var effective, anchors []int32
-	var deltas []int64
-	for k, delta := range balances {
-		tenants, measures, currencies = append(tenants, k.tenant), append(measures, k.measure), append(currencies, k.currency)
-		effective, anchors, deltas = append(effective, k.effective), append(anchors, k.anchor), append(deltas, delta)
-	}
-	_, err := tx.Exec(ctx, `insert into balance (tenant, measure, currency, effective_on, anchor_on, delta)
-		select t, m, c, date 'epoch' + e, date 'epoch' + a, d
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::integer[], $6::bigint[]) _(t, m, c, e, a, d)
-		on conflict (measure, tenant, currency, effective_on, anchor_on) do update set delta = balance.delta + excluded.delta`,
-		tenants, measures, currencies, effective, anchors, deltas)
-	return err
 }

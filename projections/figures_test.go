@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/streamflow/streamflow/commands"
@@ -152,6 +153,44 @@ func TestFiguresAsOfThen(t *testing.T) {
 	atHead := h.stats("client", a, now, projections.Moment{At: now, On: today})
 	if live := h.stats("client", a, now, projections.Moment{On: today}); !reflect.DeepEqual(atHead, live) {
 		t.Fatalf("at the head %v, now %v", atHead, live)
+	}
+}
+
+// An entry holds many events. A figure as of one in its middle counts those before it, and the reasons for it are each of them.
+func TestFiguresAsOfAnyEventOfAnEntry(t *testing.T) {
+	h := open(t)
+	a := uuid.New()
+	today := domain.DateOf(time.Now())
+	const leads = 70 // more than one entry takes
+	var steps []eventstore.Cursor
+	for i := range leads {
+		steps = append(steps, h.lead(a, today, int64(i), false))
+	}
+	now := steps[leads-1]
+	if err := h.engine.Rebuild(t.Context(), "figures", func(int64, int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	query := projection.Query{Projection: "figures", Tenant: a, After: now, Wait: 10 * time.Second}
+	var rows, largest int
+	if _, err := h.reader.Read(t.Context(), query, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `select count(*), max(cardinality(positions)) from entry where measure = 'leads'`).Scan(&rows, &largest)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if rows != 2 || largest != 64 {
+		t.Fatalf("%d entries of at most %d events, want 70 events in two, one of them full", rows, largest)
+	}
+	for i, then := range steps {
+		then := projections.Moment{At: then, On: today}
+		h.want(h.stats("client", a, now, then), "leadsNew90d", int64(i+1))
+		figures, _, err := projections.OfTenants(t.Context(), h.reader, projection.Query{}, then)
+		if err != nil || figures[a].Leads != int64(i+1) {
+			t.Fatalf("as of %d of all tenants: %+v, error %v", i, figures, err)
+		}
+		why, err := projections.Why(t.Context(), h.reader, projections.Part{Portal: "client", Figure: "leadsNew90d"}, query, then, nil, 100)
+		if err != nil || why.Sum != int64(i+1) || len(why.Items) != i+1 || why.Items[0].Position != then.At[h.use.Log.LaneOf(a)].Position {
+			t.Fatalf("as of %d: %+v, error %v", i, why, err)
+		}
 	}
 }
 

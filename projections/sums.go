@@ -48,24 +48,35 @@ func (a *arguments) add(v any) string {
 // rows is the sum's rows as of the moment, as a sub-select.
 func (s sum) rows(tenant uuid.UUID, m Moment) (string, *arguments) {
 	args := &arguments{}
+	if s.source == entries {
+		return `select r.lane, u.position, u.recorded_at, r.currency, u.delta from entry r join ` + entriesUntil(m.upTo, args) + `
+			cross join lateral unnest(r.positions, r.recorded, r.deltas) u(position, recorded_at, delta)
+			where u.position <= at.until and ` + s.window(args, m) + s.whose(args, tenant), args
+	}
 	lanes, positions := m.upTo.Columns()
 	at := fmt.Sprintf(`join unnest(%s::smallint[], %s::bigint[]) at(lane, until) on at.lane = r.lane and r.position <= at.until`, args.add(lanes), args.add(positions))
 	whose := s.whose(args, tenant)
 	on := m.On.Time()
-	switch s.source {
-	case everyEvent:
+	if s.source == everyEvent {
 		return `select r.lane, r.position, r.recorded_at, '' as currency, 1::bigint as delta from log.event r ` + at + ` where true` + whose, args
-	case activeTenants, activeUsers:
-		key, who := "actor", "r.actor_kind = 'user'"
-		if s.source == activeTenants {
-			key, who = "tenant", "r.tenant <> "+args.add(eventstore.ProviderSpace)
-		}
-		return fmt.Sprintf(`select distinct on (r.%s) r.lane, r.position, r.recorded_at, '' as currency, 1::bigint as delta from presence r %s
-			where %s%s and r.day between %s and %s order by r.%s, r.recorded_at desc, r.lane desc, r.position desc`,
-			key, at, who, whose, args.add(on.AddDate(0, 0, 1-s.days)), args.add(on), key), args
 	}
-	return `select r.lane, r.position, r.recorded_at, r.currency, r.delta from entry r ` + at + ` where ` + s.window(args, m) + whose, args
+	key, who := "actor", "r.actor_kind = 'user'"
+	if s.source == activeTenants {
+		key, who = "tenant", "r.tenant <> "+args.add(eventstore.ProviderSpace)
+	}
+	return fmt.Sprintf(`select distinct on (r.%s) r.lane, r.position, r.recorded_at, '' as currency, 1::bigint as delta from presence r %s
+		where %s%s and r.day between %s and %s order by r.%s, r.recorded_at desc, r.lane desc, r.position desc`,
+		key, at, who, whose, args.add(on.AddDate(0, 0, 1-s.days)), args.add(on), key), args
 }
+
+// entriesUntil joins entries r with the position at.until up to which each lane counts. Of an entry around it, deltaUntil is the part before.
+func entriesUntil(c eventstore.Cursor, args *arguments) string {
+	lanes, positions := c.Columns()
+	return fmt.Sprintf(`unnest(%s::smallint[], %s::bigint[]) at(lane, until) on at.lane = r.lane and r.positions[1] <= at.until`, args.add(lanes), args.add(positions))
+}
+
+const deltaUntil = `case when r.last <= at.until then r.delta
+	else (select sum(d)::bigint from unnest(r.positions, r.deltas) u(position, d) where u.position <= at.until) end`
 
 // window is the condition on entries, or on their daily balances.
 func (s sum) window(args *arguments, m Moment) string {
@@ -87,6 +98,20 @@ func (s sum) window(args *arguments, m Moment) string {
 		args.add(s.measure), args.add(from), args.add(on), args.add(anchorFrom), args.add(anchorUntil))
 }
 
+// summed is what adds up to the sum: of entries now their daily balances, as of then the entries themselves. Both hold the same.
+func (s sum) summed(tenant uuid.UUID, m Moment) (string, *arguments) {
+	if s.source != entries {
+		rows, args := s.rows(tenant, m)
+		return "(" + rows + ") r", args
+	}
+	args := &arguments{}
+	if m.At == nil {
+		return "balance where " + s.window(args, m) + s.whose(args, tenant), args
+	}
+	return `(select tenant, currency, measure, effective_on, anchor_on, ` + deltaUntil + ` as delta from entry r join ` + entriesUntil(m.upTo, args) + `) r
+		where ` + s.window(args, m) + s.whose(args, tenant), args
+}
+
 func (s sum) whose(args *arguments, tenant uuid.UUID) string {
 	if s.own {
 		tenant = eventstore.ProviderSpace
@@ -97,8 +122,7 @@ func (s sum) whose(args *arguments, tenant uuid.UUID) string {
 	return " and tenant = " + args.add(tenant)
 }
 
-// ask puts the sum into a batch; it is there, per currency, when the batch was read. Entries as of now are read from their daily
-// balances; both hold the same.
+// ask puts the sum into a batch; it is there, per currency, when the batch was read.
 func (s sum) ask(b *pgx.Batch, tenant uuid.UUID, m Moment) *[]money.Amount {
 	amounts := &[]money.Amount{}
 	if s.source == everyEvent && tenant == uuid.Nil {
@@ -109,12 +133,7 @@ func (s sum) ask(b *pgx.Batch, tenant uuid.UUID, m Moment) *[]money.Amount {
 		*amounts = append(*amounts, money.Amount{Amount: all})
 		return amounts
 	}
-	from, args := s.rows(tenant, m)
-	from = "(" + from + ") r"
-	if s.source == entries && m.At == nil {
-		args = &arguments{}
-		from = "balance where " + s.window(args, m) + s.whose(args, tenant)
-	}
+	from, args := s.summed(tenant, m)
 	b.Queue(`select currency, sum(delta)::bigint from `+from+` group by currency having sum(delta) <> 0 order by currency`, *args...).Query(func(rows pgx.Rows) error {
 		var a money.Amount
 		_, err := pgx.ForEachRow(rows, []any{&a.Currency, &a.Amount}, func() error { *amounts = append(*amounts, a); return nil })

@@ -51,17 +51,9 @@ func OfTenants(ctx context.Context, r *projection.Reader, q projection.Query, m 
 
 // each adds entries up for every tenant.
 func (s sum) each(ctx context.Context, tx pgx.Tx, m Moment, put func(uuid.UUID, money.Amount)) error {
-	args := &arguments{}
-	from := "balance"
-	if m.At != nil {
-		lanes, positions := m.At.Columns()
-		from = "entry join unnest(" + args.add(lanes) + "::smallint[], " + args.add(positions) + "::bigint[]) at(lane, until) using (lane)"
-	}
-	where := s.window(args, m)
-	if m.At != nil {
-		where += " and position <= until"
-	}
-	rows, err := tx.Query(ctx, `select tenant, currency, sum(delta)::bigint from `+from+` where `+where+`
+	m.upTo = m.At
+	from, args := s.summed(uuid.Nil, m)
+	rows, err := tx.Query(ctx, `select tenant, currency, sum(delta)::bigint from `+from+`
 		group by tenant, currency having sum(delta) <> 0 order by tenant, currency`, *args...)
 	if err != nil {
 		return err

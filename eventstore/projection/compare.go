@@ -61,7 +61,7 @@ func (g *generation) fillAndCompare(ctx context.Context) (differences []Differen
 		if err := g.catchUp(ctx, tx, b.positions); err != nil {
 			return err
 		}
-		differences, err = compare(ctx, tx, schemaName(g.Name, b.generation), schemaName(g.Name, g.number))
+		differences, err = g.compare(ctx, tx, schemaName(g.Name, b.generation), schemaName(g.Name, g.number))
 		return err
 	})
 	return differences, err
@@ -96,14 +96,14 @@ func readBlue(ctx context.Context, q querier, name, lock string) (blue, error) {
 }
 
 // compare holds the tables of two schemas against each other. Most are equal, which a sum of hashes tells in one pass each.
-func compare(ctx context.Context, tx pgx.Tx, live, fold string) ([]Difference, error) {
+func (p Projection) compare(ctx context.Context, tx pgx.Tx, live, fold string) ([]Difference, error) {
 	names, err := tables(ctx, tx, fold)
 	if err != nil {
 		return nil, err
 	}
 	var differences []Difference
 	for _, name := range names {
-		a, b := pgx.Identifier{live, name}.Sanitize(), pgx.Identifier{fold, name}.Sanitize()
+		a, b := p.rowsOf(live, name), p.rowsOf(fold, name)
 		hash := `hash_record_extended(t, 0)`
 		var text, same bool
 		if err := tx.QueryRow(ctx, `select exists (select from information_schema.columns where table_schema = $1 and table_name = $2 and data_type in ('json', 'xml'))`,
@@ -124,6 +124,9 @@ func compare(ctx context.Context, tx pgx.Tx, live, fold string) ([]Difference, e
 		if err != nil {
 			return nil, err
 		}
+		if p.Compared[name] != "" {
+			key = append(key, "position")
+		}
 		d := Difference{Table: name}
 		if err := d.count(ctx, tx, a, b, key); err != nil {
 			return nil, err
@@ -131,6 +134,15 @@ func compare(ctx context.Context, tx pgx.Tx, live, fold string) ([]Difference, e
 		differences = append(differences, d)
 	}
 	return differences, nil
+}
+
+// rowsOf is what is compared of a table, to select from.
+func (p Projection) rowsOf(schema, table string) string {
+	name := pgx.Identifier{schema, table}.Sanitize()
+	if sql := p.Compared[table]; sql != "" {
+		return "(" + fmt.Sprintf(sql, name) + ")"
+	}
+	return name
 }
 
 // count finds the rows that only one of two tables has. Rows are compared as text, because not every type knows what is equal.

@@ -59,7 +59,7 @@ func New(l *eventstore.Log, pool *pgxpool.Pool, logger *slog.Logger, projections
 		}
 		names[p.Name] = true
 		projections[i].wants = map[string]bool{}
-		for _, t := range p.Types {
+		for _, t := range slices.Concat(p.Types, p.Bare) {
 			projections[i].wants[t] = true
 		}
 	}

@@ -24,7 +24,7 @@ type page struct {
 	clear  form // for those that do
 }
 
-// form is the events' Go form; nil where nobody folds one. With an error there is none, and each event has to be tried alone.
+// form is the events' Go form; nil where nobody asks for one. With an error there is none, and each event has to be tried alone.
 type form struct {
 	facts []eventstore.Fact
 	err   error
@@ -102,10 +102,15 @@ func (p *liveProjection) batch(pg page) ([]Recorded, error) {
 		return nil, f.err
 	}
 	batch := make([]Recorded, 0, len(pg.events))
-	for i, fact := range f.facts {
-		if fact != nil && p.wants[pg.events[i].Type] {
-			batch = append(batch, Recorded{pg.events[i], fact})
+	for i, ev := range pg.events {
+		if !p.wants[ev.Type] {
+			continue
 		}
+		r := Recorded{Event: ev}
+		if f.facts != nil {
+			r.Fact = f.facts[i]
+		}
+		batch = append(batch, r)
 	}
 	return batch, nil
 }

@@ -26,12 +26,16 @@ type Projection struct {
 	Indexes string
 	// Types are the event types it folds.
 	Types []string
+	// Bare are event types that it folds without what they say: their Fact may be nil, and is not decoded for it.
+	Bare []string
+	// Compared is for a table whose rows depend on how events came in batches: a select, with %s for the table, of rows that do not.
+	Compared map[string]string
 	// Personal asks for personal fields in the clear.
 	Personal bool
-	// Fold adds a batch, in order, in one transaction whose search_path is the projection's schema: ideally one statement a table.
+	// Fold adds a batch of one lane, in order, in a transaction whose search_path is the projection's schema: ideally one statement a table.
 	Fold func(ctx context.Context, tx pgx.Tx, batch []Recorded) error
 
-	wants map[string]bool // Types
+	wants map[string]bool // Types and Bare
 }
 
 // Recorded is an event with its Go form.
@@ -43,11 +47,11 @@ type Recorded struct {
 var validName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
 
 func (p Projection) check(r *eventstore.Registry) error {
-	if !validName.MatchString(p.Name) || p.Version < 1 || p.Fold == nil || len(p.Types) == 0 {
+	if !validName.MatchString(p.Name) || p.Version < 1 || p.Fold == nil || len(p.Types)+len(p.Bare) == 0 {
 		return fmt.Errorf("projection %q: needs a snake_case name, a version, types and a fold", p.Name)
 	}
 	known := r.Types()
-	for _, t := range p.Types {
+	for _, t := range slices.Concat(p.Types, p.Bare) {
 		if !slices.Contains(known, t) {
 			return fmt.Errorf("projection %s folds %s, which is no event type", p.Name, t)
 		}

@@ -227,7 +227,7 @@ func (g *generation) fillLane(ctx context.Context, lane int, p *liveProjection, 
 func (g *generation) readLane(ctx context.Context, lane int, after, until int64, out chan<- []eventstore.Event) error {
 	for limit := batchSize; after < until; {
 		to := min(after+int64(limit), until)
-		events, err := g.log.ReadRange(ctx, lane, after, to, g.Types)
+		events, err := g.log.ReadRange(ctx, lane, after, to, g.Types, g.Bare)
 		if err != nil {
 			return err
 		}
