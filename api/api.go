@@ -48,6 +48,8 @@ type Config struct {
 	Diagnose func(context.Context) (Diagnostics, error)
 	// Reader reads the read models behind lists and figures.
 	Reader *projection.Reader
+	// Projector looks after the read models. Nil: its routes answer 503.
+	Projector *projection.Engine
 	// Source names the installation in CloudEvents, as the bus does.
 	Source string
 	// Ready says why the server should get no requests. Nil: it is always ready.

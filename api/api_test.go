@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,8 +60,8 @@ func newSite(t *testing.T) *site {
 	must(t, err)
 	t.Cleanup(l.Close)
 	c := &commands.Commands{Log: l, Pool: pool, Now: time.Now}
-	reader := project(t, url, l, pool)
-	handler, err := api.New(api.Config{Commands: c, Reader: reader})
+	engine, reader := project(t, url, l, pool)
+	handler, err := api.New(api.Config{Commands: c, Reader: reader, Projector: engine})
 	must(t, err)
 	s := &site{t: t, handler: conform(t, handler), routes: handler.(chi.Routes), commands: c, reader: reader}
 	hash, err := password.New().Hash(ctx, secret)
@@ -73,7 +74,7 @@ func newSite(t *testing.T) *site {
 }
 
 // project folds the log into the read models until the test ends.
-func project(t *testing.T, url string, l *eventstore.Log, pool *pgxpool.Pool) *projection.Reader {
+func project(t *testing.T, url string, l *eventstore.Log, pool *pgxpool.Pool) (*projection.Engine, *projection.Reader) {
 	t.Helper()
 	engine, err := projection.New(l, pool, slog.New(slog.DiscardHandler), projections.All()...)
 	must(t, err)
@@ -89,10 +90,11 @@ func project(t *testing.T, url string, l *eventstore.Log, pool *pgxpool.Pool) *p
 	reader := projection.NewReader(app, staff)
 	go func() {
 		defer close(stopped)
-		heard := make(chan struct{})
-		go func() { defer close(heard); _ = reader.Listen(running, slog.New(slog.DiscardHandler)) }()
+		var others sync.WaitGroup
+		others.Go(func() { _ = reader.Listen(running, slog.New(slog.DiscardHandler)) })
+		others.Go(func() { _ = engine.Operate(running) })
 		_ = engine.Run(running)
-		<-heard
+		others.Wait()
 	}()
 	t.Cleanup(func() {
 		states, err := engine.States(context.WithoutCancel(running))
@@ -107,7 +109,7 @@ func project(t *testing.T, url string, l *eventstore.Log, pool *pgxpool.Pool) *p
 		cancel()
 		<-stopped
 	})
-	return reader
+	return engine, reader
 }
 
 func must(t *testing.T, err error) {

@@ -280,7 +280,7 @@ func successHeaders(declared route, status int, form any) map[string]*huma.Heade
 	if declared.frame.writes && form != nil || strings.HasSuffix(declared.path(), "{id}") { // one record, and no list
 		names = append(names, "ETag")
 	}
-	if status == http.StatusCreated {
+	if status == http.StatusCreated || status == http.StatusAccepted {
 		names = append(names, "Location")
 	}
 	if strings.HasPrefix(declared.path(), "/api/auth/log") {

@@ -128,29 +128,42 @@ func (s *server) command(roles []string, run func(request) (answer, error)) fram
 }
 
 func (s *server) runCommand(w http.ResponseWriter, r *http.Request, declared route, run func(request) (answer, error)) error {
-	q, err := s.letIn(w, r, declared.frame)
+	q, err := s.asked(w, r, declared)
 	if err != nil {
 		return err
 	}
-	if err := parameters(r, declared.query); err != nil {
+	a, err := run(q)
+	if err != nil {
 		return err
+	}
+	return s.answer(w, r, a)
+}
+
+// asked reads what every write carries, and who sent it.
+func (s *server) asked(w http.ResponseWriter, r *http.Request, declared route) (request, error) {
+	q, err := s.letIn(w, r, declared.frame)
+	if err != nil {
+		return q, err
+	}
+	if err := parameters(r, declared.query); err != nil {
+		return q, err
 	}
 	key, p := guard.IdempotencyKey(r.Header)
 	if p != nil {
-		return p
+		return q, p
 	}
 	if body := guard.Body(r.Context()); len(body) > 0 {
 		// What is not JSON has no canonical form, and so no fingerprint that means anything.
 		if p := guard.CheckMediaType(r.Header, body); p != nil {
-			return p
+			return q, p
 		}
 		if p := guard.CheckJSON(body); p != nil {
-			return p
+			return q, p
 		}
 	}
 	version, err := ifMatch(r.Header)
 	if err != nil {
-		return err
+		return q, err
 	}
 	space := q.tenant
 	if space == uuid.Nil {
@@ -161,11 +174,7 @@ func (s *server) runCommand(w http.ResponseWriter, r *http.Request, declared rou
 		Fingerprint: guard.Fingerprint(r.Method, r.URL.EscapedPath(), guard.Body(r.Context())),
 		Correlation: guard.CorrelationID(r.Context()), Version: version,
 	}
-	a, err := run(q)
-	if err != nil {
-		return err
-	}
-	return s.answer(w, r, a)
+	return q, nil
 }
 
 // reading is the frame of every read of records.

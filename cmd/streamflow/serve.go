@@ -137,7 +137,7 @@ func (n *node) jobs(use *commands.Commands) ([]func(context.Context) error, erro
 	var jobs []func(context.Context) error
 	roles := n.config.roles
 	if roles.has(roleAPI) {
-		jobs = append(jobs, func(ctx context.Context) error { return n.reader.Listen(ctx, n.config.logger) })
+		jobs = append(jobs, n.projector.Operate, func(ctx context.Context) error { return n.reader.Listen(ctx, n.config.logger) })
 	}
 	if roles.has(roleProjector) {
 		jobs = append(jobs, n.projector.Run)
@@ -189,7 +189,7 @@ func (n *node) apiConfig(use *commands.Commands) api.Config {
 	limits.Limiter = rate.New(rate.Postgres(n.engine), 1, n.config.logger)
 	return api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Listen: n.config.addr,
 		TrustedProxies: n.config.proxies, Limits: limits, NoFederation: n.config.noFederation,
-		Diagnose: n.diagnose, Reader: n.reader, Ready: n.ready, Source: n.source}
+		Diagnose: n.diagnose, Reader: n.reader, Projector: n.projector, Ready: n.ready, Source: n.source}
 }
 
 // ready says why this node should get no requests. It looks at what the node runs, and at what that needs.

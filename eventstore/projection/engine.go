@@ -41,7 +41,8 @@ type Engine struct {
 	logger      *slog.Logger
 	bus         bus
 	news        *news
-	rebuilding  atomic.Bool // a stale one, in the background
+	rebuilding  atomic.Bool     // a stale one, in the background
+	rebuilds    chan rebuilding // that were ordered
 	ended       sync.WaitGroup
 	idle        time.Duration // idleLook; a test that wants to see who woke the projector makes it longer
 }
@@ -63,7 +64,7 @@ func New(l *eventstore.Log, pool *pgxpool.Pool, logger *slog.Logger, projections
 			projections[i].wants[t] = true
 		}
 	}
-	return &Engine{log: l, pool: pool, projections: projections, logger: logger, news: newNews(), idle: idleLook}, nil
+	return &Engine{log: l, pool: pool, projections: projections, logger: logger, news: newNews(), rebuilds: make(chan rebuilding), idle: idleLook}, nil
 }
 
 // Follow lets [Engine.Run] take what is new from JetStream, where it is without asking the database; without it, and whenever

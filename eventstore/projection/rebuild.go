@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/streamflow/streamflow/eventstore"
@@ -37,14 +39,24 @@ func (e *Engine) find(name string) (Projection, error) {
 
 // Rebuild fills the next generation from the whole log while the present one stays live, compares the two where both are of
 // one version, and then switches to it in one transaction. If they differ it fails with a [DifferenceError] and nothing has
-// changed. progress hears how many of how many events are folded.
+// changed. progress hears how many of how many events are folded; [Engine.Conditions] tells everybody.
 func (e *Engine) Rebuild(ctx context.Context, name string, progress func(done, total int64)) error {
-	return e.alone(ctx, name, func(p Projection) error { return e.rebuild(ctx, p, false, progress) })
+	return e.rebuildAlone(ctx, name, false, progress)
 }
 
 // ForceRebuild is [Engine.Rebuild] that switches also to what differs from the present generation, and logs how.
 func (e *Engine) ForceRebuild(ctx context.Context, name string, progress func(done, total int64)) error {
-	return e.alone(ctx, name, func(p Projection) error { return e.rebuild(ctx, p, true, progress) })
+	return e.rebuildAlone(ctx, name, true, progress)
+}
+
+func (e *Engine) rebuildAlone(ctx context.Context, name string, force bool, progress func(done, total int64)) error {
+	return e.alone(ctx, name, func(p Projection) error {
+		o := Order{ID: uuid.New(), Projection: name, Action: ActionRebuild, By: "streamflow", Force: force, Fingerprint: []byte{}}
+		if _, err := begin(ctx, e.pool, o); err != nil {
+			return fmt.Errorf("rebuild %s: %w", name, err)
+		}
+		return e.runJob(ctx, p, o, progress)
+	})
 }
 
 // Verify folds the log anew, up to where a projection stands, and returns how its tables differ from that: nil when they are
@@ -71,26 +83,37 @@ func (e *Engine) alone(ctx context.Context, name string, do func(Projection) err
 	if err != nil {
 		return err
 	}
-	conn, err := e.pool.Acquire(ctx)
+	_, release, err := e.claim(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
+	defer release()
+	return do(p)
+}
+
+// claim makes the caller alone with a projection until it lets go, or fails with [ErrRebuilding]. The connection holds the lock, and is
+// the caller's: who waited for a second one while others do the same could wait for ever.
+func (e *Engine) claim(ctx context.Context, name string) (conn *pgxpool.Conn, release func(), err error) {
+	conn, err = e.pool.Acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	var first bool
-	if err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtext('streamflow rebuild'), hashtext($1))`, name).Scan(&first); err != nil {
-		return err
+	if err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtext('streamflow rebuild'), hashtext($1))`, name).Scan(&first); err != nil || !first {
+		conn.Release()
+		if err == nil {
+			err = fmt.Errorf("projection %s %w", name, ErrRebuilding)
+		}
+		return nil, nil, err
 	}
-	if !first {
-		return fmt.Errorf("projection %s %w", name, ErrRebuilding)
-	}
-	defer func() {
+	return conn, func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropLimit)
 		defer cancel()
 		if _, err := conn.Exec(end, `select pg_advisory_unlock(hashtext('streamflow rebuild'), hashtext($1))`, name); err != nil {
 			_ = conn.Conn().Close(end) // the lock goes with it
 		}
-	}()
-	return do(p)
+		conn.Release()
+	}, nil
 }
 
 // rebuildStale builds a projection anew that holds what the log has no longer. Meanwhile it stays as it is.

@@ -3,8 +3,12 @@ package projection
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/streamflow/streamflow/eventstore"
 )
 
 // State is where a projection stands in one lane.
@@ -50,4 +54,166 @@ func (e *Engine) States(ctx context.Context) ([]State, error) {
 		return nil, fmt.Errorf("projection states: %w", err)
 	}
 	return states, nil
+}
+
+// The states of a projection.
+const (
+	StateLive       = "live"
+	StatePaused     = "paused"     // an operator stopped it
+	StateRebuilding = "rebuilding" // and is live meanwhile
+	StateOutdated   = "outdated"   // of another version than this program folds
+)
+
+// parkedShown is how many parked keys of a projection are listed.
+const parkedShown = 100
+
+// Condition is how a projection is, over all lanes.
+type Condition struct {
+	Name       string      `json:"name"`
+	Version    int         `json:"version"`
+	Generation int         `json:"generation"`
+	Previous   *int        `json:"previousGeneration" doc:"What a switch goes back to"`
+	State      string      `json:"state" enum:"live,paused,rebuilding,outdated"`
+	Checkpoint string      `json:"checkpoint" doc:"The cursor of what is folded"`
+	Lag        int64       `json:"lag" doc:"Events that are not folded"`
+	LagMS      int64       `json:"lagMs" doc:"For how long the oldest of them has been in the log"`
+	Parked     int64       `json:"parked" doc:"Events that could not be folded, those that only wait behind one included"`
+	ParkedKeys []ParkedKey `json:"parkedKeys" doc:"The first streams that wait, at most 100"`
+	Rebuild    *Rebuilding   `json:"rebuild" doc:"The newest rebuild"`
+}
+
+// ParkedKey is a stream whose events wait behind one that could not be folded.
+type ParkedKey struct {
+	Lane     int       `json:"lane"`
+	Position int64     `json:"position"`
+	TenantID uuid.UUID `json:"tenantId"`
+	Stream   string    `json:"stream"`
+	Reason   string    `json:"reason"`
+	Events   int64     `json:"events"`
+	ParkedAt time.Time `json:"parkedAt"`
+}
+
+// Rebuilding is how far a rebuild is.
+type Rebuilding struct {
+	JobID   uuid.UUID `json:"jobId"`
+	State   string    `json:"state" enum:"running,done,failed"`
+	Done    int64     `json:"done"`
+	Total   int64     `json:"total"`
+	BegunAt time.Time `json:"begunAt"`
+}
+
+// Conditions tells how every projection is, by name.
+func (e *Engine) Conditions(ctx context.Context) (all []Condition, err error) {
+	err = pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		all, err = e.conditions(ctx, tx)
+		return err
+	})
+	return all, err
+}
+
+// Condition tells how one projection is, or [ErrUnknown].
+func (e *Engine) Condition(ctx context.Context, name string) (Condition, error) {
+	all, err := e.Conditions(ctx)
+	if err != nil {
+		return Condition{}, err
+	}
+	return named(all, name)
+}
+
+func (e *Engine) condition(ctx context.Context, tx pgx.Tx, name string) (Condition, error) {
+	all, err := e.conditions(ctx, tx)
+	if err != nil {
+		return Condition{}, err
+	}
+	return named(all, name)
+}
+
+func named(all []Condition, name string) (Condition, error) {
+	for _, s := range all {
+		if s.Name == name {
+			return s, nil
+		}
+	}
+	return Condition{}, fmt.Errorf("%w: %s", ErrUnknown, name)
+}
+
+func (e *Engine) conditions(ctx context.Context, tx pgx.Tx) ([]Condition, error) {
+	rows, err := tx.Query(ctx, `select p.name, p.version, p.generation, p.previous, p.paused, c.lane, l.epoch, c.position, l.head,
+			coalesce((select greatest(extract(epoch from clock_timestamp() - e.recorded_at), 0) * 1000 from log.event e where e.lane = c.lane and e.position = c.position + 1), 0)::bigint
+		from log.projection p join log.checkpoint c on c.projection = p.name and c.generation = p.generation join log.lane l on l.lane = c.lane
+		order by p.name, c.lane`)
+	if err != nil {
+		return nil, fmt.Errorf("projection conditions: %w", err)
+	}
+	all, cursor := []Condition{}, eventstore.Cursor{}
+	var s Condition
+	var lane int
+	var m eventstore.Mark
+	var head, late int64
+	var paused bool
+	_, err = pgx.ForEachRow(rows, []any{&s.Name, &s.Version, &s.Generation, &s.Previous, &paused, &lane, &m.Epoch, &m.Position, &head, &late}, func() error {
+		p, err := e.find(s.Name)
+		if err != nil {
+			return nil // of a program that had others
+		}
+		if len(all) == 0 || all[len(all)-1].Name != s.Name {
+			cursor = eventstore.Cursor{}
+			all = append(all, Condition{Name: s.Name, Version: s.Version, Generation: s.Generation, Previous: s.Previous, State: StateLive, ParkedKeys: []ParkedKey{}})
+		}
+		cursor[lane] = m
+		one := &all[len(all)-1]
+		one.Checkpoint = e.log.Token(cursor)
+		one.Lag += max(head-m.Position, 0)
+		one.LagMS = max(one.LagMS, late)
+		switch {
+		case s.Version != p.Version:
+			one.State = StateOutdated
+		case paused:
+			one.State = StatePaused
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("projection conditions: %w", err)
+	}
+	return all, e.addParkedAndRebuilds(ctx, tx, all)
+}
+
+func (e *Engine) addParkedAndRebuilds(ctx context.Context, tx pgx.Tx, all []Condition) error {
+	rebuilds, err := newestRebuilds(ctx, tx)
+	if err != nil {
+		return fmt.Errorf("projection conditions: %w", err)
+	}
+	rows, err := tx.Query(ctx, `select * from (select k.projection, k.lane, min(k.position) as first, k.tenant, k.stream, (array_agg(k.error order by k.position))[1], count(*), min(k.parked_at),
+			row_number() over (partition by k.projection order by k.lane, min(k.position)), sum(count(*)) over (partition by k.projection)::bigint
+		from log.parked k join log.projection p on p.name = k.projection and p.generation = k.generation
+		group by k.projection, k.lane, k.tenant, k.stream) keys(projection, lane, first, tenant, stream, error, events, parked_at, number, parked)
+		where number <= $1 order by projection, number`, parkedShown)
+	if err != nil {
+		return fmt.Errorf("projection conditions: %w", err)
+	}
+	byName := map[string]*Condition{}
+	for i := range all {
+		s := &all[i]
+		byName[s.Name] = s
+		if j, ok := rebuilds[s.Name]; ok {
+			s.Rebuild = &Rebuilding{JobID: j.ID, State: j.State(), Done: j.Done, Total: j.Total, BegunAt: j.BegunAt.UTC()}
+			if j.Running && s.State == StateLive {
+				s.State = StateRebuilding
+			}
+		}
+	}
+	var name string
+	var k ParkedKey
+	var number, parked int64
+	_, err = pgx.ForEachRow(rows, []any{&name, &k.Lane, &k.Position, &k.TenantID, &k.Stream, &k.Reason, &k.Events, &k.ParkedAt, &number, &parked}, func() error {
+		if s := byName[name]; s != nil {
+			s.Parked, s.ParkedKeys = parked, append(s.ParkedKeys, k)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("projection conditions: %w", err)
+	}
+	return nil
 }

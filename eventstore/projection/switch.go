@@ -77,24 +77,47 @@ func (g *generation) logRows(ctx context.Context, tx pgx.Tx, b blue) error {
 
 // SwitchBack makes the previous generation the one that is read; it goes on from where it was left.
 func (e *Engine) SwitchBack(ctx context.Context, name string) error {
-	if _, err := e.find(name); err != nil {
-		return err
-	}
-	tag, err := e.pool.Exec(ctx, `update log.projection set generation = previous, previous = generation where name = $1 and previous is not null`, name)
-	if err != nil {
-		return fmt.Errorf("switch %s back: %w", name, err)
-	}
-	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("%w of %s", ErrNoPrevious, name)
-	}
-	return tellMoved(ctx, e.pool, "")
+	return e.change(ctx, name, ActionSwitch)
 }
 
 // Pause stops or resumes a projection on every node.
 func (e *Engine) Pause(ctx context.Context, name string, paused bool) error {
-	if _, err := e.find(name); err != nil {
+	if paused {
+		return e.change(ctx, name, ActionPause)
+	}
+	return e.change(ctx, name, ActionResume)
+}
+
+// Retry folds a projection's parked events again, in order. A stream whose first event still cannot be folded stays parked
+// whole; the others are let go.
+func (e *Engine) Retry(ctx context.Context, name string) error {
+	return e.change(ctx, name, ActionRetry)
+}
+
+// change is an action without an account of it.
+func (e *Engine) change(ctx context.Context, name, action string) error {
+	p, err := e.find(name)
+	if err != nil {
 		return err
 	}
-	_, err := e.pool.Exec(ctx, `update log.projection set paused = $2 where name = $1`, name, paused)
+	if err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return e.act(ctx, tx, p, action) }); err != nil {
+		return fmt.Errorf("%s %s: %w", action, name, err)
+	}
+	return nil
+}
+
+func switchBack(ctx context.Context, tx pgx.Tx, name string) error {
+	tag, err := tx.Exec(ctx, `update log.projection set generation = previous, previous = generation where name = $1 and previous is not null`, name)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return fmt.Errorf("%w of %s", ErrNoPrevious, name)
+	}
+	return tellMoved(ctx, tx, "")
+}
+
+func setPaused(ctx context.Context, tx pgx.Tx, name string, paused bool) error {
+	_, err := tx.Exec(ctx, `update log.projection set paused = $2 where name = $1`, name, paused)
 	return err
 }
