@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -26,6 +27,10 @@ const brokerEnv = "RELAY_TEST_BROKER"
 func TestMain(m *testing.M) {
 	if options := os.Getenv(brokerEnv); options != "" {
 		serveBroker(options)
+	}
+	if url := os.Getenv(childEnv); url != "" {
+		fmt.Fprintln(os.Stderr, "the child was not killed:", relayAsChild(context.Background(), url))
+		os.Exit(1)
 	}
 	pgtest.Main(m)
 }

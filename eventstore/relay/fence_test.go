@@ -88,12 +88,15 @@ func TestZombie(t *testing.T) {
 	}
 }
 
-// proxy stands between a relay and its broker, and can keep the broker's answers for itself.
+// proxy stands between a relay and its broker. It can keep the broker's answers for itself, and what is sent to the broker back.
 type proxy struct {
 	net.Listener
-	deaf atomic.Bool
-	mu   sync.Mutex
-	open []net.Conn
+	deaf   atomic.Bool
+	held   sync.Mutex   // locked while nothing gets to the broker
+	passed atomic.Int64 // bytes that got to the broker
+	done   sync.WaitGroup
+	mu     sync.Mutex
+	open   []net.Conn
 }
 
 func startProxy(t *testing.T, to string) *proxy {
@@ -118,8 +121,11 @@ func startProxy(t *testing.T, to string) *proxy {
 			p.mu.Lock()
 			p.open = append(p.open, client, server)
 			p.mu.Unlock()
-			go func() { _, _ = io.Copy(server, client); server.Close() }()
-			go func() { _, _ = io.Copy(answers{client, &p.deaf}, server); client.Close() }()
+			p.done.Go(func() {
+				_, _ = io.Copy(late{server, p}, client)
+				_ = server.(*net.TCPConn).CloseWrite() // the broker takes what came before
+			})
+			p.done.Go(func() { _, _ = io.Copy(answers{client, &p.deaf}, server); client.Close(); server.Close() })
 		}
 	}()
 	return p
@@ -135,6 +141,18 @@ func (a answers) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	return a.Writer.Write(b)
+}
+
+type late struct {
+	io.Writer
+	proxy *proxy
+}
+
+func (l late) Write(b []byte) (int, error) {
+	l.proxy.held.Lock()
+	defer l.proxy.held.Unlock()
+	l.proxy.passed.Add(int64(len(b)))
+	return l.Writer.Write(b)
 }
 
 func (p *proxy) cut() {

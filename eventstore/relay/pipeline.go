@@ -90,6 +90,7 @@ func (p *pipeline) publish(ctx context.Context, e eventstore.Event) error {
 	if _, err := p.js.PublishMsgAsync(m, noRetry); err != nil {
 		return fmt.Errorf("publish %d: %w", e.Position, err)
 	}
+	eventstore.Failpoint("publish.sent")
 	return nil
 }
 
@@ -150,6 +151,7 @@ func (p *pipeline) close() {
 
 func (p *pipeline) ack(_ jetstream.JetStream, m *nats.Msg, ack *jetstream.PubAck) {
 	position := int64(ack.Sequence)
+	eventstore.Failpoint("publish.acked")
 	p.mu.Lock()
 	switch {
 	case m.Header.Get(headerPosition) != strconv.FormatInt(position, 10):

@@ -61,6 +61,9 @@ func (r *Relay) publish(ctx context.Context, p *pipeline, at mark) error {
 		if err != nil {
 			return err
 		}
+		if len(page) > 0 {
+			eventstore.Failpoint("publish.read")
+		}
 		for _, e := range page {
 			if err := p.publish(ctx, e); err != nil {
 				return err
