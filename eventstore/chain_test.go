@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -76,7 +77,11 @@ func (s *store) fillQueue(first func(), n int, call func()) {
 	exec(`select from log.lane where lane = 1 for update`)
 	var all sync.WaitGroup
 	all.Go(first)
+	queued := time.Now().Add(30 * time.Second) // what does not queue would be waited for for ever
 	for waits := false; !waits; {
+		if time.Now().After(queued) {
+			s.t.Fatal("no append waits for the lane")
+		}
 		if err := watcher.QueryRow(s.t.Context(), `select exists (select from pg_stat_activity
 			where datname = current_database() and wait_event_type = 'Lock' and query like '%log.append%')`).Scan(&waits); err != nil {
 			s.t.Fatal(err)
@@ -85,6 +90,9 @@ func (s *store) fillQueue(first func(), n int, call func()) {
 	for i := range n {
 		all.Go(call)
 		for s.log.Queued(1) <= i {
+			if time.Now().After(queued) {
+				s.t.Fatalf("%d calls are queued, want %d", s.log.Queued(1), i+1)
+			}
 			runtime.Gosched()
 		}
 	}

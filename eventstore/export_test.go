@@ -36,3 +36,6 @@ func (l *Log) ForgetKeys() { l.subjectKeys.Purge() }
 
 // Bare is a log without a database, for what needs only its keys.
 func Bare(key MasterKey) *Log { return &Log{cursorKey: key.Derive("cursors")} }
+
+// Gate is the key of the advisory lock that nodes have a stream in turn by.
+func Gate(tenant uuid.UUID, stream Stream) int64 { return stateRef{tenant, stream}.gate() }

@@ -50,6 +50,7 @@ type Log struct {
 	states      *lru.Cache[stateRef, cachedState]
 	subjectKeys *lru.Cache[subjectRef, cachedKey]
 	turns       turns
+	gates       gates
 	lanes       []*lane // lane n at index n-1
 
 	closing context.CancelFunc
@@ -109,6 +110,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		states:      states,
 		subjectKeys: subjectKeys,
 		turns:       turns{tail: map[stateRef]chan struct{}{}},
+		gates:       newGates(c.Pool.Config().MaxConns),
 	}
 	heads, err := l.Heads(ctx)
 	if err != nil {

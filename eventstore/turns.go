@@ -61,3 +61,48 @@ func (t *turns) take(ctx context.Context, tenant uuid.UUID, streams []Stream) (f
 	}
 	return leave, nil
 }
+
+// place is where a caller is at the streams that it decides alone for: in the line of this node, and at the gate between the nodes.
+type place struct {
+	log     *Log
+	tenant  uuid.UUID
+	streams []Stream
+	line    func() // leaves it; nil while not in it
+	gate    func() // leaves it; nil while not inside
+}
+
+// take waits for the caller's turn. One that lost the streams to another node has it alone, until it leaves, unless somebody before it
+// in line has won them back: then it decides upon that one, like everybody.
+func (p *place) take(ctx context.Context, lost bool) (alone bool, err error) {
+	if p.line == nil {
+		if p.line, err = p.log.turns.take(ctx, p.tenant, p.streams); err != nil {
+			return false, err
+		}
+	}
+	if p.gate != nil {
+		return true, nil
+	}
+	remembered := len(p.streams) > 0
+	for _, s := range p.streams {
+		c, ok := p.log.states.Peek(stateRef{p.tenant, s})
+		if remembered = remembered && ok; ok && c.run.long() {
+			p.log.passGate(ctx, stateRef{p.tenant, s})
+		}
+	}
+	if !lost || remembered {
+		return false, nil
+	}
+	p.gate = p.log.enterGate(ctx, p.tenant, p.streams)
+	return true, nil
+}
+
+// next lets who is next in line decide upon this caller's decision at once, so that many share a commit.
+func (p *place) next() { p.line(); p.line = nil }
+
+func (p *place) leave() {
+	for _, leave := range []func(){p.gate, p.line} {
+		if leave != nil {
+			leave()
+		}
+	}
+}

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 )
 
 // decideAttempts bounds how often a command is decided again because a stream it read had moved. Callers of one node decide upon each
-// other and so win a stream many times in a row; those of another node come in when the row ends, which takes them more than a few attempts.
+// other and so win a stream many times in a row; those of another node come in when the run ends, which takes them more than a few attempts.
 const decideAttempts = 64
 
 // Decision is one attempt at deciding a command. What it reads becomes a condition of what it writes: the append holds
@@ -32,6 +33,7 @@ type reading struct {
 	last    uuid.UUID // the event at that version
 	state   any
 	evolve  func(any, Fact) any // nil where only the version was read
+	run     run
 	added   []Fact
 }
 
@@ -42,6 +44,7 @@ type cachedState struct {
 	last    uuid.UUID
 	state   any
 	evolve  func(any, Fact) any
+	run     run
 }
 
 // Evolver is a fact that changes the state S of its aggregate.
@@ -61,27 +64,27 @@ type Evolver[S any] interface {
 //
 // Besides decide's own, errors are those of [Log.Append], but never a [ConflictError].
 func (l *Log) Update(ctx context.Context, c Command, streams []Stream, decide func(context.Context, *Decision) error) (Outcome, error) {
-	leave, err := l.turns.take(ctx, c.Tenant, streams)
-	if err != nil {
-		return Outcome{}, err
-	}
-	defer func() { leave() }()
-
+	at := place{log: l, tenant: c.Tenant, streams: streams}
+	defer at.leave()
 	held := map[claimRef]Stream{}
-	for attempt := range decideAttempts {
-		d := &Decision{log: l, command: c, fresh: attempt > 0, held: held, loaded: map[Stream]*reading{}}
+	var stumbled, lost bool
+	for range decideAttempts {
+		alone, err := at.take(ctx, lost)
+		if err != nil {
+			return Outcome{}, err
+		}
+		alone = alone || stumbled
+		d := &Decision{log: l, command: c, fresh: alone, held: held, loaded: map[Stream]*reading{}}
 		p, err := d.enqueue(ctx, decide)
 		if err != nil {
-			if d.cached { // what it stumbled over may be long past, or never be
+			if stumbled = d.cached; stumbled { // what it stumbled over may be long past, or never be
 				continue
 			}
 			return l.recordedInstead(ctx, c, err)
 		}
 		d.remember(p.append)
-		if attempt == 0 {
-			// Who is next in line decides upon this decision at once, so that many share a commit. One that is made again keeps its
-			// turn until it is answered: so somebody always gets on.
-			leave()
+		if !alone {
+			at.next()
 		}
 		out, err := p.wait(ctx)
 		if err != nil || out.Replayed {
@@ -94,15 +97,11 @@ func (l *Log) Update(ctx context.Context, c Command, streams []Stream, decide fu
 			return out, nil
 		case errors.As(err, &conflict):
 			l.states.Remove(stateRef{c.Tenant, conflict.Stream})
+			lost = true
 		case errors.As(err, &claimed):
 			held[claimRef{claimed.Scope, string(claimed.Key)}] = claimed.Holder
 		default:
 			return Outcome{}, err
-		}
-		if attempt == 0 {
-			if leave, err = l.turns.take(ctx, c.Tenant, streams); err != nil {
-				return Outcome{}, err
-			}
 		}
 	}
 	return Outcome{}, ErrContended
@@ -147,7 +146,7 @@ func State[S any](ctx context.Context, d *Decision, stream Stream) (S, int, erro
 	if c, ok := d.log.states.Get(ref); ok && !d.fresh {
 		if s, ok := c.state.(S); ok {
 			d.cached = true
-			d.loaded[stream] = &reading{version: c.version, last: c.last, state: s, evolve: c.evolve}
+			d.loaded[stream] = &reading{version: c.version, last: c.last, state: s, evolve: c.evolve, run: c.run}
 			return s, c.version, nil
 		}
 	}
@@ -159,7 +158,7 @@ func State[S any](ctx context.Context, d *Decision, stream Stream) (S, int, erro
 	if err != nil {
 		return zero, 0, err
 	}
-	r := &reading{version: len(events), state: s, evolve: evolve[S]}
+	r := &reading{version: len(events), state: s, run: run{since: time.Now()}, evolve: evolve[S]}
 	if r.version > 0 {
 		r.last = events[r.version-1].ID
 	}
@@ -323,7 +322,7 @@ func (d *Decision) remember(sent *encoded) {
 		if r.evolve == nil {
 			continue
 		}
-		c := cachedState{version: r.version + len(r.added), last: r.last, state: r.state, evolve: r.evolve}
+		c := cachedState{version: r.version + len(r.added), last: r.last, state: r.state, evolve: r.evolve, run: r.run.longer()}
 		if len(r.added) > 0 {
 			c.last = sent.newest(stream)
 		}
