@@ -52,6 +52,8 @@ type Config struct {
 	Projector *projection.Engine
 	// Source names the installation in CloudEvents, as the bus does.
 	Source string
+	// Themes are the looks of the portals that somebody may choose, the default first.
+	Themes []Theme
 	// Ready says why the server should get no requests. Nil: it is always ready.
 	Ready func(context.Context) error
 }

@@ -109,13 +109,13 @@ func answerHeaders() map[string]*huma.Header {
 	text, seconds := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeInteger}
 	return map[string]*huma.Header{
 		"ETag":                {Schema: text, Description: "Version of the record, for If-Match"},
-		"Location":            {Schema: text, Description: "Address of what was made"},
+		"Location":            {Schema: text, Description: "Address of what was made, or of the way back"},
 		CursorHeader:          {Schema: text, Description: "The position that the answer reflects"},
 		"Idempotent-Replayed": {Schema: text, Description: "true where the command was carried out before"},
 		"RateLimit-Policy":    {Schema: text, Description: `How often one may ask, as "api";q=1200;w=60: quota and window in seconds`},
 		"RateLimit":           {Schema: text, Description: `What is left, as "api";r=1199;t=1: requests, and seconds until the quota is whole or, where none is left, until the next`},
 		"Retry-After":         {Schema: seconds, Description: "Seconds to wait"},
-		"Set-Cookie":          {Schema: text, Description: "The session"},
+		"Set-Cookie":          {Schema: text, Description: "The session, or the theme that was chosen"},
 		"Accept-Signature":    {Schema: text, Description: "How to sign"},
 		"WWW-Authenticate":    {Schema: text, Description: "How to say who one is"},
 	}
@@ -258,6 +258,9 @@ func (d *description) body(operation *huma.Operation, declared route) error {
 
 // exampleOf is a declared body as an example; nil where it says nothing.
 func exampleOf(form any) (any, error) {
+	if all, ok := form.(forms); ok {
+		form = all[0]
+	}
 	if reflect.ValueOf(form).IsZero() {
 		return nil, nil
 	}
@@ -280,10 +283,10 @@ func successHeaders(declared route, status int, form any) map[string]*huma.Heade
 	if declared.frame.writes && form != nil || strings.HasSuffix(declared.path(), "{id}") { // one record, and no list
 		names = append(names, "ETag")
 	}
-	if status == http.StatusCreated || status == http.StatusAccepted {
+	if status == http.StatusCreated || status == http.StatusAccepted || status == http.StatusSeeOther {
 		names = append(names, "Location")
 	}
-	if strings.HasPrefix(declared.path(), "/api/auth/log") {
+	if strings.HasPrefix(declared.path(), "/api/auth/log") || declared.path() == "/api/theme" && declared.method() == http.MethodPost {
 		names = append(names, "Set-Cookie")
 	}
 	return headerRefs(names)

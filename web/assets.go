@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -10,6 +12,9 @@ import (
 	"strings"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/streamflow/streamflow/web/theme"
+	"github.com/streamflow/streamflow/web/ui"
 )
 
 //go:embed assets
@@ -19,27 +24,36 @@ var files embed.FS
 type asset struct {
 	address string
 	content []byte
+	packed  []byte // by gzip
 	kind    string
 }
 
-var assets = loadAssets(map[string]string{
-	"app.css": "text/css; charset=utf-8", "app.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
-})
+// assets are all files that pages load. The style sheet is one file: a browser shows nothing before it has it, and so
+// nothing in the colours of another theme.
+var assets = map[string]asset{
+	"app.css":  newAsset("app.css", "text/css; charset=utf-8", bytes.Join([][]byte{[]byte(theme.CSS()), ui.CSS(), file("app.css")}, nil)),
+	"app.js":   newAsset("app.js", "text/javascript; charset=utf-8", file("app.js")),
+	"icon.svg": newAsset("icon.svg", "image/svg+xml", theme.Icon()),
+}
 
-// loadAssets panics where one is missing: the program was built without a part of itself.
-func loadAssets(kinds map[string]string) map[string]asset {
-	out := make(map[string]asset, len(kinds))
-	for name, kind := range kinds {
-		content, err := fs.ReadFile(files, "assets/"+name)
-		if err != nil {
-			panic(err)
-		}
-		sum := sha256.Sum256(content)
-		ending := path.Ext(name)
-		address := "/assets/" + strings.TrimSuffix(name, ending) + "." + hex.EncodeToString(sum[:6]) + ending
-		out[name] = asset{address: address, content: content, kind: kind}
+// file panics where one is missing: the program was built without a part of itself.
+func file(name string) []byte {
+	content, err := fs.ReadFile(files, "assets/"+name)
+	if err != nil {
+		panic(err)
 	}
-	return out
+	return content
+}
+
+func newAsset(name, kind string, content []byte) asset {
+	sum := sha256.Sum256(content)
+	ending := path.Ext(name)
+	var packed bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression) // fails for an unknown level alone
+	_, _ = z.Write(content)                                    // into memory, which does not fail
+	_ = z.Close()
+	return asset{address: "/assets/" + strings.TrimSuffix(name, ending) + "." + hex.EncodeToString(sum[:6]) + ending,
+		content: content, packed: packed.Bytes(), kind: kind}
 }
 
 func assetURL(name string) string { return assets[name].address }
@@ -52,7 +66,13 @@ func (s *server) asset(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", a.kind)
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		_, _ = w.Write(a.content) // the browser may have gone
+		w.Header().Add("Vary", "Accept-Encoding")
+		content := a.content
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			w.Header().Set("Content-Encoding", "gzip")
+			content = a.packed
+		}
+		_, _ = w.Write(content) // the browser may have gone
 		return
 	}
 	s.missing(w, r)

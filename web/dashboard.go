@@ -12,8 +12,8 @@ const formTime = "2006-01-02T15:04:05"
 
 // board is a dashboard page.
 type board struct {
+	Shell    shell
 	Portal   *portal
-	Account  account
 	Sections []section
 	Query    url.Values // what the figures were asked for
 	At       time.Time  // when the figures held
@@ -33,19 +33,11 @@ func (b board) liveURL() string {
 
 func (s *server) dashboard(p *portal) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		me := s.call(r, p.Name, http.MethodGet, "/api/auth/me", nil, nil)
-		if me.noSession() {
-			toLogin(w, r)
+		who, ok := s.me(w, r, p)
+		if !ok {
 			return
 		}
-		var who struct {
-			User account `json:"user"`
-		}
-		if me.status != http.StatusOK || me.decode(&who) != nil {
-			render(w, r, failed(me), messagePage(p.Title, me.fault().words()))
-			return
-		}
-		b := board{Portal: p, Account: who.User, Query: statsQuery(r), AtField: r.URL.Query().Get("at")}
+		b := board{Shell: s.shell(r, p.Title, p, who), Portal: p, Query: statsQuery(r), AtField: r.URL.Query().Get("at")}
 		a := s.call(r, p.Name, http.MethodGet, "/api/portals/"+p.Name+"/stats", b.Query, nil)
 		if a.noSession() {
 			toLogin(w, r)

@@ -11,8 +11,12 @@ import (
 // portal is one of the four: where its home is, and what its dashboard calls each figure, in the order shown.
 type portal struct {
 	Name, Title, Home string
+	Pages             []link
 	Groups            []group
 }
+
+// link is one of a portal's pages as its list of pages shows it.
+type link struct{ Address, Title, Icon string }
 
 type group struct {
 	Title  string
@@ -24,7 +28,7 @@ type label struct{ Name, Title, Noun string }
 
 // portals are the four dashboards. A figure that the API answers and no table names is shown last, by its public name.
 var portals = []*portal{
-	{Name: "client", Title: "Workspace", Home: "/dashboard", Groups: []group{
+	{Name: "client", Title: "Workspace", Home: "/dashboard", Pages: []link{{"/dashboard", "Dashboard", "dashboard"}, {"/appearance", "Appearance", "appearance"}}, Groups: []group{
 		{"Leads, last 90 days", []label{
 			{"leadsNew90d", "New leads", "leads"}, {"leadsConverted90d", "Converted leads", "leads"},
 			{"conversionRate90d", "Conversion rate", ""}, {"leadsHot", "Hot leads", "open leads with a score of 70 or more"},
@@ -38,7 +42,7 @@ var portals = []*portal{
 			{"ticketsOpen", "Open tickets", "tickets"}, {"tasksDue", "Tasks due", "tasks"},
 		}},
 	}},
-	{Name: "provider", Title: "Provider", Home: "/provider", Groups: []group{
+	{Name: "provider", Title: "Provider", Home: "/provider", Pages: []link{{"/provider", "Dashboard", "dashboard"}, {"/provider/settings", "Appearance", "appearance"}}, Groups: []group{
 		{"Revenue", []label{
 			{"mrr", "Monthly recurring revenue", ""}, {"revenuePaid", "Paid", ""}, {"revenueOutstanding", "Outstanding", ""}, {"revenueOverdue", "Overdue", ""},
 		}},
@@ -54,7 +58,7 @@ var portals = []*portal{
 			{"eventsTotal", "Events recorded", "events"},
 		}},
 	}},
-	{Name: "accountant", Title: "Accounting", Home: "/accountant", Groups: []group{
+	{Name: "accountant", Title: "Accounting", Home: "/accountant", Pages: []link{{"/accountant", "Dashboard", "dashboard"}, {"/accountant/settings", "Appearance", "appearance"}}, Groups: []group{
 		{"Income", []label{
 			{"revenuePaid", "Paid", ""}, {"revenueThisMonth", "Paid this month", ""}, {"taxCollected", "Tax collected", ""},
 		}},
@@ -64,7 +68,7 @@ var portals = []*portal{
 		}},
 		{"Documents", []label{{"invoicesIssued", "Issued invoices", "invoices"}, {"creditNotes", "Credit notes", "credit notes"}}},
 	}},
-	{Name: "developer", Title: "Developer", Home: "/developer", Groups: []group{
+	{Name: "developer", Title: "Developer", Home: "/developer", Pages: []link{{"/developer", "Dashboard", "dashboard"}, {"/developer/settings", "Appearance", "appearance"}}, Groups: []group{
 		{"Requests, last 24 hours", []label{
 			{"requests24h", "Requests", "requests"}, {"errorRate24h", "Error rate", ""}, {"latencyP50Ms", "Median latency", ""},
 			{"latencyP95Ms", "95th percentile latency", ""}, {"rateLimited24h", "Over a rate limit", "requests"},
@@ -116,6 +120,7 @@ type tile struct {
 	Name, Title string
 	Values      []quantity // none: unknown
 	Note        string     // "n of m", or why there is no value
+	Share       string     // a ratio in per cent, to be drawn; empty for everything else
 	Source      string
 	At          time.Time
 }

@@ -26,6 +26,9 @@ func (f figure) tile(l label, at time.Time) tile {
 		return t
 	}
 	t.Values = values
+	if f.Unit == "ratio" {
+		t.Share = strings.ReplaceAll(values[0].Number, ",", "")
+	}
 	switch {
 	case f.Of == nil:
 	case f.Unit == "ratio":
@@ -105,6 +108,9 @@ func grouped(text string) string {
 	}
 	return sign + digits + fraction
 }
+
+// hour is the same without its day, where the page says that elsewhere.
+func hour(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
 
 // moment is a time for people, in the zone that the whole product speaks.
 func moment(t time.Time) string {

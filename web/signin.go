@@ -33,20 +33,27 @@ type signIn struct {
 }
 
 func (s *server) loginForm(w http.ResponseWriter, r *http.Request) {
-	render(w, r, http.StatusOK, loginPage(signIn{Next: ownPath(r.URL.Query().Get("next"))}))
+	form := signIn{Next: ownPath(r.URL.Query().Get("next"))}
+	render(w, r, http.StatusOK, loginPage(s.signInDoor(r, form), form))
+}
+
+// signInDoor surrounds the form in the look of the portal that it leads to.
+func (s *server) signInDoor(r *http.Request, form signIn) shell {
+	return s.door(r, "Sign in", form.Next)
 }
 
 func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		render(w, r, http.StatusBadRequest, loginPage(signIn{Message: "The form could not be read. Please try again."}))
+		form := signIn{Message: "The form could not be read. Please try again."}
+		render(w, r, http.StatusBadRequest, loginPage(s.signInDoor(r, form), form))
 		return
 	}
 	form := signIn{Email: r.PostForm.Get("email"), Next: ownPath(r.PostForm.Get("next"))}
 	body, err := json.Marshal(map[string]string{"email": form.Email, "password": r.PostForm.Get("password")})
 	if err != nil { // text that is not UTF-8
 		form.Email, form.Message = "", "The form could not be read. Please try again."
-		render(w, r, http.StatusBadRequest, loginPage(form))
+		render(w, r, http.StatusBadRequest, loginPage(s.signInDoor(r, form), form))
 		return
 	}
 	a := s.call(r, "", http.MethodPost, "/api/auth/login", nil, body)
@@ -55,7 +62,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 		if wait := a.header.Get("Retry-After"); wait != "" {
 			w.Header().Set("Retry-After", wait)
 		}
-		render(w, r, a.status, loginPage(form))
+		render(w, r, a.status, loginPage(s.signInDoor(r, form), form))
 		return
 	}
 	var got struct {
@@ -67,7 +74,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	}
 	if home == nil {
 		form.Message = "This account needs a further step to sign in, which this page does not offer."
-		render(w, r, http.StatusForbidden, loginPage(form))
+		render(w, r, http.StatusForbidden, loginPage(s.signInDoor(r, form), form))
 		return
 	}
 	keepCookies(w, a)
@@ -87,7 +94,7 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	a := s.call(r, name, http.MethodPost, "/api/auth/logout", nil, nil)
 	if a.status >= http.StatusBadRequest {
-		render(w, r, a.status, messagePage("Not signed out", a.fault().words()))
+		render(w, r, a.status, messagePage(s.door(r, "Not signed out", ""), a.fault().words()))
 		return
 	}
 	keepCookies(w, a)
@@ -129,7 +136,7 @@ func portalOf(address string) *portal {
 	path, _, _ = strings.Cut(path, "#")
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
-	case "", "login", "logout", "live", "assets":
+	case "", "login", "logout", "live", "assets", "api":
 		return nil
 	}
 	if p := portalNamed(first); p != nil && p.Name != "client" {

@@ -35,7 +35,11 @@ func New(api http.Handler) http.Handler {
 	r.Post("/logout", s.logout)
 	for _, p := range portals {
 		r.Get(p.Home, s.dashboard(p))
+		if p.Name != "client" { // whose /admin is for owners; what it looks like is everybody's
+			r.Get(p.Home+"/settings", s.settings(p))
+		}
 	}
+	r.Get("/appearance", s.appearance)
 	r.Get("/live", s.live)
 	r.Get("/assets/{file}", s.asset)
 	return r
@@ -52,12 +56,13 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		h.Add("Vary", "Cookie") // the look is one
 		next.ServeHTTP(w, r)
 	})
 }
 
 func (s *server) missing(w http.ResponseWriter, r *http.Request) {
-	render(w, r, http.StatusNotFound, messagePage("Page not found", "There is no page at this address. It may have moved, or the link may be incomplete."))
+	render(w, r, http.StatusNotFound, messagePage(s.door(r, "Page not found", r.URL.Path), "There is no page at this address. It may have moved, or the link may be incomplete."))
 }
 
 // render answers with a page. It is rendered whole before the first byte goes out, so that a failure is no half page.

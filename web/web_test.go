@@ -22,6 +22,7 @@ type fakeAPI struct {
 	query   atomic.Value // string: what the figures were last asked for
 	told    chan string  // what the stream of figures says, until it is closed
 	last    atomic.Value // string: what that was last told to go on behind
+	looks   atomic.Value // string: what the API says of themes
 }
 
 func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
@@ -30,6 +31,7 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	f.session.Store(true)
 	f.stats.Store(stats)
 	f.query.Store("")
+	f.looks.Store("{}")
 	r := chi.NewRouter()
 	r.Post("/api/auth/login", f.login)
 	r.Post("/api/auth/logout", func(w http.ResponseWriter, r *http.Request) {
@@ -43,6 +45,7 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 		}
 	})
 	r.Get("/api/portals/{portal}/stats", f.figures)
+	r.Get("/api/theme", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, f.looks.Load()) })
 	server := httptest.NewServer(New(r))
 	t.Cleanup(server.Close)
 	return f, server

@@ -21,6 +21,7 @@ import (
 	"github.com/streamflow/streamflow/eventstore/relay"
 	"github.com/streamflow/streamflow/eventstore/seal"
 	"github.com/streamflow/streamflow/web"
+	"github.com/streamflow/streamflow/web/theme"
 )
 
 const (
@@ -189,7 +190,16 @@ func (n *node) apiConfig(use *commands.Commands) api.Config {
 	limits.Limiter = rate.New(rate.Postgres(n.engine), 1, n.config.logger)
 	return api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Listen: n.config.addr,
 		TrustedProxies: n.config.proxies, Limits: limits, NoFederation: n.config.noFederation,
-		Diagnose: n.diagnose, Reader: n.reader, Projector: n.projector, Ready: n.ready, Source: n.source}
+		Diagnose: n.diagnose, Reader: n.reader, Projector: n.projector, Ready: n.ready, Source: n.source, Themes: themes()}
+}
+
+// themes are the looks of the pages, as the API offers them.
+func themes() []api.Theme {
+	var all []api.Theme
+	for _, t := range theme.All {
+		all = append(all, api.Theme{ID: t.ID, Name: t.Name, Category: t.Category, Dark: t.Dark, Density: t.Density, LowestContrast: t.Lowest()})
+	}
+	return all
 }
 
 // ready says why this node should get no requests. It looks at what the node runs, and at what that needs.

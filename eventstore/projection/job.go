@@ -55,8 +55,8 @@ type Job struct {
 	Refused     bool  // the state of the projection did not allow it: Error says why
 	Error       string
 	Result      *Condition // the projection as it was left; nil where it was not changed
-	Running     bool    // false without an end: the node that ran it ended first
-	Replayed    bool    // the order had been given before
+	Running     bool       // false without an end: the node that ran it ended first
+	Replayed    bool       // the order had been given before
 	fingerprint []byte
 }
 

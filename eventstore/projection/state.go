@@ -79,7 +79,7 @@ type Condition struct {
 	LagMS      int64       `json:"lagMs" doc:"For how long the oldest of them has been in the log"`
 	Parked     int64       `json:"parked" doc:"Events that could not be folded, those that only wait behind one included"`
 	ParkedKeys []ParkedKey `json:"parkedKeys" doc:"The first streams that wait, at most 100"`
-	Rebuild    *Rebuilding   `json:"rebuild" doc:"The newest rebuild"`
+	Rebuild    *Rebuilding `json:"rebuild" doc:"The newest rebuild"`
 }
 
 // ParkedKey is a stream whose events wait behind one that could not be folded.

@@ -1,0 +1,140 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/streamflow/streamflow/api"
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/eventstore/projection"
+)
+
+// looked is what GET /api/theme answers.
+type looked struct {
+	Themes        []api.Theme
+	Admin, Client string
+	Looks         map[string]struct {
+		Theme, Mode, Density, Motion string
+		Locked                       bool
+	}
+}
+
+func themed(t *testing.T) func(method string, header map[string]string, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	handler, err := api.New(api.Config{Commands: &commands.Commands{}, Reader: &projection.Reader{}, Themes: []api.Theme{
+		{ID: "ledger", Name: "Ledger", Category: "professional", Density: "cozy", LowestContrast: 4.6},
+		{ID: "graphite", Name: "Graphite", Category: "signature", Dark: true, Density: "compact", LowestContrast: 4.5},
+	}})
+	must(t, err)
+	handler = conform(t, handler)
+	return func(method string, header map[string]string, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), method, "/api/theme", strings.NewReader(body))
+		if body != "" {
+			r.Header.Set("Content-Type", "application/json")
+		}
+		for name, value := range header {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w
+	}
+}
+
+func chosenLook(t *testing.T, do func(string, map[string]string, string) *httptest.ResponseRecorder, cookie string) looked {
+	t.Helper()
+	w := do("GET", map[string]string{"Cookie": cookie}, "")
+	var got looked
+	must(t, json.Unmarshal(w.Body.Bytes(), &got))
+	if w.Code != 200 || len(got.Themes) != 2 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	return got
+}
+
+func TestAThemeIsChosenForOneScope(t *testing.T) {
+	do := themed(t)
+	if got := chosenLook(t, do, ""); got.Admin != "ledger" || got.Client != "ledger" || got.Looks["client"].Mode != "auto" || got.Looks["client"].Density != "cozy" {
+		t.Errorf("nobody chose: %+v", got)
+	}
+	for body, want := range map[string]string{
+		`{"scope":"admin","theme":"graphite"}`:                                "sf_theme_admin=graphite~dark~compact~auto",
+		`{"scope":"client","theme":"ledger"}`:                                 "sf_theme_client=ledger~light~cozy~auto",
+		`{"scope":"client","theme":"graphite","mode":"auto"}`:                 "sf_theme_client=graphite~auto~compact~auto",
+		`{"scope":"client","theme":"ledger","mode":"dark","density":"roomy"}`: "sf_theme_client=ledger~dark~roomy~auto",
+		`{"scope":"admin","theme":"ledger","mode":"auto","motion":"reduced"}`: "sf_theme_admin=ledger~auto~cozy~reduced",
+	} {
+		w := do("POST", nil, body)
+		cookie, attributes, _ := strings.Cut(w.Header().Get("Set-Cookie"), "; ")
+		if w.Code != 204 || cookie != want || attributes != "Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax" {
+			t.Errorf("%s: %d %q", body, w.Code, w.Header().Get("Set-Cookie"))
+		}
+		got := chosenLook(t, do, cookie)
+		theme, scope := strings.Split(strings.Split(cookie, "=")[1], "~")[0], strings.TrimPrefix(strings.Split(cookie, "=")[0], "sf_theme_")
+		other := map[string]string{"admin": "client", "client": "admin"}[scope]
+		if got.Looks[scope].Theme != theme || got.Looks[other].Theme != "ledger" || got.Looks[other].Mode != "auto" {
+			t.Errorf("%s: then %+v", cookie, got.Looks)
+		}
+	}
+	kept := do("POST", map[string]string{"Cookie": "sf_theme_client=ledger~auto~roomy~reduced"}, `{"scope":"client","theme":"graphite"}`)
+	if got := kept.Header().Get("Set-Cookie"); !strings.HasPrefix(got, "sf_theme_client=graphite~dark~roomy~reduced;") {
+		t.Errorf("what was not named did not stay: %s", got)
+	}
+}
+
+func TestAFormThatChoosesLeadsBack(t *testing.T) {
+	do := themed(t)
+	for from, want := range map[string]string{
+		"http://example.com/provider/settings?a=1#b": "/provider/settings?a=1", "": "/", "https://evil.example/x": "/", "http://example.com//evil.example": "/",
+		`http://example.com/\evil.example`: "/", "http://example.com": "/", "::": "/",
+	} {
+		w := do("POST", map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Referer": from}, "scope=client&theme=graphite&mode=&motion=reduced")
+		if w.Code != 303 || w.Header().Get("Location") != want || !strings.HasPrefix(w.Header().Get("Set-Cookie"), "sf_theme_client=graphite~dark~compact~reduced;") {
+			t.Errorf("from %q: %d to %q, %q", from, w.Code, w.Header().Get("Location"), w.Header().Get("Set-Cookie"))
+		}
+	}
+}
+
+func TestAChoiceThatIsNotOneIsRefused(t *testing.T) {
+	do := themed(t)
+	form := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	for _, c := range []struct {
+		header map[string]string
+		body   string
+		status int
+		field  string
+	}{
+		{nil, `{"scope":"client","theme":"nonsense"}`, 422, "theme"}, {nil, `{"scope":"everybody","theme":"ledger"}`, 422, "scope"}, {nil, `{"theme":"ledger"}`, 422, "scope"},
+		{nil, `{"scope":"client","theme":"ledger","mode":"dusk"}`, 422, "mode"}, {nil, `{"scope":"client","theme":"ledger","density":"dense"}`, 422, "density"},
+		{nil, `{"scope":"client","theme":"ledger","motion":"fast"}`, 422, "motion"}, {nil, `{"scope":"client","theme":"ledger","colour":"red"}`, 422, "colour"},
+		{nil, ``, 422, "theme"}, {nil, `{`, 400, ""}, {map[string]string{"Content-Type": "text/plain"}, `x`, 415, ""},
+		{form, "scope=client&theme=nonsense", 422, "theme"}, {form, "scope=client&theme=ledger&theme=graphite", 422, ""}, {form, "scope=client&theme=ledger&x=1", 422, ""}, {form, "%zz", 400, ""},
+		{map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, `{"scope":"client","theme":"ledger"}`, 403, ""},
+	} {
+		w := do("POST", c.header, c.body)
+		if w.Code != c.status || w.Header().Get("Set-Cookie") != "" || !strings.Contains(w.Body.String(), `"field":"`+c.field+`"`) && c.field != "" || strings.Contains(w.Body.String(), "nonsense") {
+			t.Errorf("%s: %d %s", c.body, w.Code, w.Body)
+		}
+	}
+	if w := do("POST", nil, `{"scope":"client","theme":"ledger"}`); w.Code != http.StatusNoContent {
+		t.Error("what may be chosen was refused", w.Code, w.Body)
+	}
+}
+
+// FuzzThemeCookie: whatever a browser sends, what is told is one of the values that may be chosen.
+func FuzzThemeCookie(f *testing.F) {
+	for _, value := range []string{"graphite~dark~compact~auto", "graphite~dark~compact", "x~auto~cozy~auto", "~~~", `"><script>`, "graphite~dark~compact~auto~more", "ledger~auto~cozy~auto; x=y"} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		got := chosenLook(t, themed(t), "sf_theme_client="+value)
+		l := got.Looks["client"]
+		known := (l.Theme == "ledger" || l.Theme == "graphite") && strings.Contains("auto light dark", l.Mode) && strings.Contains("compact cozy roomy", l.Density) && strings.Contains("auto reduced", l.Motion)
+		if !known || got.Looks["admin"].Theme != "ledger" {
+			t.Errorf("%q: %+v", value, got.Looks)
+		}
+	})
+}

@@ -1,0 +1,119 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/a-h/templ"
+
+	"github.com/streamflow/streamflow/web/theme"
+)
+
+const (
+	scopeAdmin  = "admin"
+	scopeClient = "client"
+)
+
+// themeCategories are the headings of the picker.
+var themeCategories = []struct{ Name, Title, Words string }{
+	{theme.Professional, "Professional", "light, for working days"},
+	{theme.Night, "Night", "dark, for operations"},
+	{theme.Signature, "Signature", "a character of their own, and the two of the highest contrast"},
+}
+
+// option is one of the values of a choice.
+type option struct{ Value, Title string }
+
+// scope is whose look the portal has. Pages that belong to no portal have the client's.
+func (p *portal) scope() string {
+	if p == nil || p.Name == "client" {
+		return scopeClient
+	}
+	return scopeAdmin
+}
+
+// look asks the API what was chosen. A page is shown in any case.
+func (s *server) look(r *http.Request, scope string) theme.Look {
+	var got struct {
+		Looks map[string]theme.Look `json:"looks"`
+	}
+	a := s.call(r, "", http.MethodGet, "/api/theme", nil, nil)
+	if a.status != http.StatusOK || a.decode(&got) != nil || theme.Named(got.Looks[scope].Theme) == nil {
+		return theme.Default()
+	}
+	return got.Looks[scope]
+}
+
+// shell is what surrounds a page of somebody; of nobody where there is no portal.
+func (s *server) shell(r *http.Request, title string, p *portal, who account) shell {
+	return shell{Title: title, Look: s.look(r, p.scope()), Scope: p.scope(), Portal: p, Account: who, Here: r.URL.Path}
+}
+
+// door is what surrounds a page of nobody, in the look of the portal that an address leads to.
+func (s *server) door(r *http.Request, title, leadsTo string) shell {
+	scope := portalOf(leadsTo).scope()
+	return shell{Title: title, Look: s.look(r, scope), Scope: scope}
+}
+
+// me is who is signed in to a portal. Without a session it answers by itself, and says that it has.
+func (s *server) me(w http.ResponseWriter, r *http.Request, p *portal) (account, bool) {
+	a := s.call(r, p.Name, http.MethodGet, "/api/auth/me", nil, nil)
+	if a.noSession() {
+		toLogin(w, r)
+		return account{}, false
+	}
+	var who struct {
+		User account `json:"user"`
+	}
+	if a.status != http.StatusOK || a.decode(&who) != nil {
+		render(w, r, failed(a), messagePage(s.door(r, p.Title, p.Home), a.fault().words()))
+		return account{}, false
+	}
+	return who.User, true
+}
+
+// settings is the page of a portal's own choices, which today are what it looks like.
+func (s *server) settings(p *portal) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if who, ok := s.me(w, r, p); ok {
+			render(w, r, http.StatusOK, appearancePage(s.shell(r, "Appearance", p, who)))
+		}
+	}
+}
+
+// appearance is the same for everybody, also before sign-in.
+func (s *server) appearance(w http.ResponseWriter, r *http.Request) {
+	client := portalNamed("client")
+	around := shell{Title: "Appearance", Scope: scopeClient}
+	if r.URL.Query().Get("scope") == scopeAdmin {
+		around.Scope = scopeAdmin
+	} else if a := s.call(r, client.Name, http.MethodGet, "/api/auth/me", nil, nil); a.status == http.StatusOK {
+		var who struct {
+			User account `json:"user"`
+		}
+		if a.decode(&who) == nil {
+			around.Portal, around.Account, around.Here = client, who.User, r.URL.Path
+		}
+	}
+	around.Look = s.look(r, around.Scope)
+	render(w, r, http.StatusOK, appearancePage(around))
+}
+
+// appearanceURL is where a page without a session has its look chosen.
+func appearanceURL(scope string) templ.SafeURL {
+	if scope == scopeAdmin {
+		return templ.SafeURL("/appearance?" + url.Values{"scope": {scope}}.Encode())
+	}
+	return "/appearance"
+}
+
+// grade is what WCAG calls a contrast of text.
+func grade(ratio float64) string {
+	switch {
+	case ratio >= 7:
+		return "AAA"
+	case ratio >= 4.5:
+		return "AA"
+	}
+	return ""
+}
