@@ -61,7 +61,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(l.Close)
 	c := &commands.Commands{Log: l, Pool: pool, Now: time.Now}
 	engine, reader := project(t, url, l, pool)
-	handler, err := api.New(api.Config{Commands: c, Reader: reader, Projector: engine})
+	handler, err := api.New(api.Config{Commands: c, Reader: reader, Projector: engine, Themes: twoThemes})
 	must(t, err)
 	s := &site{t: t, handler: conform(t, handler), routes: handler.(chi.Routes), commands: c, reader: reader}
 	hash, err := password.New().Hash(ctx, secret)

@@ -280,7 +280,7 @@ func successHeaders(declared route, status int, form any) map[string]*huma.Heade
 	if declared.frame.writes {
 		names = append(names, "Idempotent-Replayed")
 	}
-	if declared.frame.writes && form != nil || strings.HasSuffix(declared.path(), "{id}") { // one record, and no list
+	if declared.frame.writes && form != nil || strings.HasSuffix(declared.path(), "{id}") || strings.HasSuffix(declared.path(), "/settings") { // one record, and no list
 		names = append(names, "ETag")
 	}
 	if status == http.StatusCreated || status == http.StatusAccepted || status == http.StatusSeeOther {

@@ -165,7 +165,7 @@ func (s *server) figured(run func(http.ResponseWriter, *http.Request, principal)
 
 // table lists every route.
 func (s *server) table() []route {
-	return slices.Concat(s.openRoutes(), s.themeRoutes(), s.sessionRoutes(), s.tenantRoutes(), s.leadRoutes(), s.recordRoutes(), s.invoiceRoutes(),
+	return slices.Concat(s.openRoutes(), s.themeRoutes(), s.settingsRoutes(), s.sessionRoutes(), s.tenantRoutes(), s.leadRoutes(), s.recordRoutes(), s.invoiceRoutes(),
 		s.partnerRoutes(), s.federationRoutes(), s.fedRoutes(), s.escalationRoutes(), s.userRoutes(), s.dealRoutes(),
 		s.listRoutes(), s.portalRoutes(), s.eventRoutes(), s.projectionRoutes())
 }

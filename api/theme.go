@@ -94,13 +94,36 @@ func (s *server) lookOf(r *http.Request, scope string) look {
 	if len(s.Themes) > 0 {
 		l.Theme, l.Density = s.Themes[0].ID, s.Themes[0].Density
 	}
-	cookie, err := r.Cookie(lookCookie(scope))
-	if err != nil {
-		return l
+	if cookie, err := r.Cookie(lookCookie(scope)); err == nil {
+		l = s.lookIn(cookie.Value, l)
 	}
-	parts := strings.Split(cookie.Value, "~")
+	if theme := s.lockedTheme(r); scope == scopeClient && theme != "" && s.offers(theme) {
+		l.Theme, l.Locked = theme, true
+	}
+	return l
+}
+
+// lockedTheme is what the tenant of whoever asks decided for all of its users; empty where it did not, or nobody is signed in.
+func (s *server) lockedTheme(r *http.Request) string {
+	if _, err := r.Cookie(cookieName("client", guard.CallerOf(r.Context()).HTTPS)); err != nil {
+		return ""
+	}
+	who, err := s.authenticate(r, "client")
+	if err != nil {
+		return "" // who is not let in is told so elsewhere, and sees a page as everybody does
+	}
+	business, err := s.Commands.Tenant(r.Context(), who.Tenant.String(), 0)
+	if err != nil {
+		return ""
+	}
+	return business.State.Settings.Theme
+}
+
+// lookIn reads a cookie's value, and is otherwise what is given.
+func (s *server) lookIn(value string, otherwise look) look {
+	parts := strings.Split(value, "~")
 	if len(parts) != 4 || !s.offers(parts[0]) || !slices.Contains(modes, parts[1]) || !slices.Contains(densities, parts[2]) || !slices.Contains(motions, parts[3]) {
-		return l
+		return otherwise
 	}
 	return look{Theme: parts[0], Mode: parts[1], Density: parts[2], Motion: parts[3]}
 }
@@ -120,7 +143,7 @@ func (s *server) chooseLook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l := s.lookOf(r, choice.Scope)
+	l := s.lookOf(r, choice.Scope) // a tenant's choice is shown in its stead, and the cookie keeps one's own
 	for _, t := range s.Themes {
 		if t.ID != choice.Theme {
 			continue

@@ -12,22 +12,26 @@ import (
 	"github.com/streamflow/streamflow/eventstore/projection"
 )
 
+var twoThemes = []api.Theme{
+	{ID: "ledger", Name: "Ledger", Category: "professional", Density: "cozy", LowestContrast: 4.6},
+	{ID: "graphite", Name: "Graphite", Category: "signature", Dark: true, Density: "compact", LowestContrast: 4.5},
+}
+
 // looked is what GET /api/theme answers.
 type looked struct {
 	Themes        []api.Theme
 	Admin, Client string
-	Looks         map[string]struct {
-		Theme, Mode, Density, Motion string
-		Locked                       bool
-	}
+	Looks         map[string]look
+}
+
+type look struct {
+	Theme, Mode, Density, Motion string
+	Locked                       bool
 }
 
 func themed(t *testing.T) func(method string, header map[string]string, body string) *httptest.ResponseRecorder {
 	t.Helper()
-	handler, err := api.New(api.Config{Commands: &commands.Commands{}, Reader: &projection.Reader{}, Themes: []api.Theme{
-		{ID: "ledger", Name: "Ledger", Category: "professional", Density: "cozy", LowestContrast: 4.6},
-		{ID: "graphite", Name: "Graphite", Category: "signature", Dark: true, Density: "compact", LowestContrast: 4.5},
-	}})
+	handler, err := api.New(api.Config{Commands: &commands.Commands{}, Reader: &projection.Reader{}, Themes: twoThemes})
 	must(t, err)
 	handler = conform(t, handler)
 	return func(method string, header map[string]string, body string) *httptest.ResponseRecorder {
@@ -121,6 +125,41 @@ func TestAChoiceThatIsNotOneIsRefused(t *testing.T) {
 	}
 	if w := do("POST", nil, `{"scope":"client","theme":"ledger"}`); w.Code != http.StatusNoContent {
 		t.Error("what may be chosen was refused", w.Code, w.Body)
+	}
+}
+
+func TestATenantsThemeIsThatOfAllItsUsers(t *testing.T) {
+	s := newSite(t)
+	owner, _ := s.tenant("acme")
+	other, _ := s.tenant("zenith")
+	s.want(s.do("POST", "/api/v2/users", call{cookie: owner, body: `{"email":"ann@example.com","name":"Ann","role":"manager","password":"` + secret + `"}`}), 201, "")
+	ann := s.login("ann@example.com")
+	shown := func(cookie string) (string, bool) {
+		t.Helper()
+		l := struct{ Looks map[string]look }{}
+		must(t, json.Unmarshal(s.do("GET", "/api/theme", call{cookie: cookie}).Body.Bytes(), &l))
+		if l.Looks["admin"].Locked {
+			t.Error("the provider's portals are no tenant's")
+		}
+		return l.Looks["client"].Theme, l.Looks["client"].Locked
+	}
+	const own = "; sf_theme_client=ledger~light~cozy~auto"
+	s.want(s.do("PATCH", "/api/v2/settings", call{cookie: owner, body: `{"theme":"graphite"}`}), 200, "")
+	for cookie, want := range map[string]string{owner + own: "graphite", ann + own: "graphite", other + own: "ledger", "x=y" + own: "ledger", s.provider + own: "ledger", "sf_client=nobody" + own: "ledger"} {
+		if got, locked := shown(cookie); got != want || locked != (want == "graphite") {
+			t.Errorf("%s: %s, locked %v", cookie, got, locked)
+		}
+	}
+	if w := s.do("GET", "/api/v2/settings", call{cookie: ann}); w.Code != 200 || w.Body.String() != `{"theme":"graphite"}`+"\n" && w.Body.String() != `{"theme":"graphite"}` {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	s.want(s.do("PATCH", "/api/v2/settings", call{cookie: ann, body: `{"theme":null}`}), 403, "forbidden")
+	s.want(s.do("PATCH", "/api/v2/settings", call{cookie: s.provider, body: `{"theme":null}`}), 403, "forbidden")
+	s.want(s.do("PATCH", "/api/v2/settings", call{cookie: owner, body: `{"theme":"nonsense"}`}), 422, "validation_failed")
+	s.want(s.do("PATCH", "/api/v2/settings", call{cookie: owner, body: `{"colour":"red"}`}), 422, "validation_failed")
+	s.want(s.do("PATCH", "/api/v2/settings", call{cookie: owner, body: `{"theme":null}`}), 200, "")
+	if got, locked := shown(owner + own); got != "ledger" || locked {
+		t.Errorf("unlocked: %s, locked %v", got, locked)
 	}
 }
 

@@ -192,6 +192,12 @@ func accountOf(out eventstore.Outcome) (uuid.UUID, error) {
 	return uuid.Parse(m.ID)
 }
 
+// ChangeTenantSettings changes what a tenant decided for all of its users.
+func (c *Commands) ChangeTenantSettings(ctx context.Context, by Caller, id string, command tenant.ChangeSettings) (eventstore.Outcome, error) {
+	by.Tenant = eventstore.ProviderSpace
+	return act(ctx, c, by, tenant.Stream(id), command)
+}
+
 // SuspendTenant shuts a tenant's users and keys out until it is reactivated.
 func (c *Commands) SuspendTenant(ctx context.Context, by Caller, id string, command tenant.Suspend) (eventstore.Outcome, error) {
 	by.Tenant = eventstore.ProviderSpace

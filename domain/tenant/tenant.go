@@ -26,6 +26,8 @@ type State struct {
 	Status string `json:"status"`
 	// OwnerID is the user who owns the tenant.
 	OwnerID string `json:"ownerId,omitempty"`
+	// Settings are what it decided for all of its users.
+	Settings Settings `json:"settings,omitzero"`
 	// Reason is why it was suspended or closed.
 	Reason string `json:"reason,omitempty"`
 }
@@ -151,4 +153,4 @@ func (e Closed) Evolve(s State) State {
 }
 
 // Events lists every event type of a tenant.
-var Events = []Event{Created{}, Renamed{}, PlanChanged{}, OwnerChanged{}, Suspended{}, Reactivated{}, Closed{}}
+var Events = []Event{Created{}, Renamed{}, PlanChanged{}, OwnerChanged{}, SettingsChanged{}, Suspended{}, Reactivated{}, Closed{}}

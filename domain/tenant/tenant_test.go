@@ -40,6 +40,13 @@ func TestUpdate(t *testing.T) {
 	given(ChangeOwner{OwnerID: "u2"}).Then(t, OwnerChanged{OwnerIDBefore: "u1", OwnerID: "u2"})
 	given(ChangeOwner{OwnerID: "u1"}).Then(t)
 	given(Close{Reason: "left"}, ChangeOwner{OwnerID: "u2"}).Refused(t, spec.Refusal("invalid_transition"))
+	harbor := ChangeSettings{domain.Patch[Settings]{Fields: []string{"theme"}, Values: Settings{Theme: "harbor"}}}
+	given(harbor).Then(t, SettingsChanged{Settings: Settings{Theme: "harbor"}})
+	given(harbor, harbor).Then(t)
+	given(harbor, ChangeSettings{domain.Patch[Settings]{Fields: []string{"theme"}}}).Then(t, SettingsChanged{SettingsBefore: Settings{Theme: "harbor"}})
+	given(harbor, ChangeSettings{}).Then(t)
+	given(Close{Reason: "left"}, harbor).Refused(t, spec.Refusal("invalid_transition"))
+	spec.Fields(t, ChangeSettings{domain.Patch[Settings]{Values: Settings{Theme: "a b"}}}.Normalize().Validate(), "theme")
 	spec.Fields(t, Update{Name: "a\x00"}.Normalize().Validate(), "name")
 	spec.Fields(t, ChangeOwner{}.Validate(), "ownerId")
 }
