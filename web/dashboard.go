@@ -49,6 +49,7 @@ func (s *server) dashboard(p *portal) http.HandlerFunc {
 			render(w, r, failed(a), dashboardPage(b))
 			return
 		}
+		b.Shell.Then = b.Query.Get("at") != ""
 		b.Sections, b.At = p.sections(figures), figures.At
 		if b.AtField != "" {
 			b.AtField = figures.At.UTC().Format(formTime)

@@ -27,6 +27,17 @@ func New(api http.Handler) http.Handler {
 	r := chi.NewRouter()
 	r.Use(headers, middleware.GetHead)
 	r.NotFound(s.missing)
+	r.Get("/live", s.live)
+	r.Get("/assets/{file}", s.asset)
+	r.Group(func(r chi.Router) {
+		r.Use(middleware.Compress(5, "text/html")) // no page holds a secret that its packed length could tell
+		s.pages(r)
+	})
+	return r
+}
+
+// pages are all addresses that people see.
+func (s *server) pages(r chi.Router) {
 	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, portalNamed("client").Home, http.StatusSeeOther)
 	})
@@ -40,9 +51,6 @@ func New(api http.Handler) http.Handler {
 		}
 	}
 	r.Get("/appearance", s.appearance)
-	r.Get("/live", s.live)
-	r.Get("/assets/{file}", s.asset)
-	return r
 }
 
 // headers tells browsers to take a page for nothing more than it is, and to keep none of it.
