@@ -340,7 +340,7 @@ func swatch(t theme.Theme, look theme.Look) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "\"><span class=\"mini\" aria-hidden=\"true\"><span class=\"mini-rail\"><i></i><i></i><i></i></span> <span class=\"mini-page\"><span class=\"mini-head\"><b>Aa 1,284</b><span class=\"mini-button\">Save</span></span> <span class=\"mini-row\"><span class=\"badge success\">Paid</span> <span class=\"badge danger\">Late</span></span> <svg viewBox=\"0 0 120 34\" width=\"120\" height=\"34\" focusable=\"false\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "\"><span class=\"mini\" aria-hidden=\"true\"><span class=\"mini-rail\"><i></i><i></i><i></i></span> <span class=\"mini-page\"><span class=\"mini-head\"><b>Aa 1,284</b><span class=\"mini-button\">Save</span></span> <span class=\"mini-row\"><span class=\"badge success\">Paid</span> <span class=\"badge danger\">Late</span></span> <svg viewBox=\"0 0 120 34\" width=\"120\" height=\"34\" aria-hidden=\"true\" focusable=\"false\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

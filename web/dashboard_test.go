@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/streamflow/streamflow/web/ui"
 )
 
 func TestFigures(t *testing.T) {
@@ -46,7 +48,7 @@ func TestUnits(t *testing.T) {
 		{"ratio", "1", "100", "%"}, {"ratio", "0", "0", "%"}, {"ratio", "0.25", "25", "%"}, {"count", "-1234", "−1,234", "things"}, {"count", "999", "999", "things"}, {"count", "1", "1", "thing"},
 	} {
 		got, err := figure{Unit: c.unit, Value: []byte(c.value)}.quantities("things")
-		if err != nil || len(got) != 1 || got[0] != (quantity{c.number, c.suffix}) {
+		if err != nil || len(got) != 1 || got[0] != (ui.Quantity{Number: c.number, Unit: c.suffix}) {
 			t.Errorf("%s %s: %v %v", c.unit, c.value, got, err)
 		}
 	}

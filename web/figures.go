@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/streamflow/streamflow/web/ui"
 )
 
 // portal is one of the four: where its home is, and what its dashboard calls each figure, in the order shown.
@@ -68,7 +70,7 @@ var portals = []*portal{
 		}},
 		{"Documents", []label{{"invoicesIssued", "Issued invoices", "invoices"}, {"creditNotes", "Credit notes", "credit notes"}}},
 	}},
-	{Name: "developer", Title: "Developer", Home: "/developer", Pages: []link{{"/developer", "Dashboard", "dashboard"}, {"/developer/settings", "Appearance", "appearance"}}, Groups: []group{
+	{Name: "developer", Title: "Developer", Home: "/developer", Pages: []link{{"/developer", "Dashboard", "dashboard"}, {galleryPath, "Gallery", "parts"}, {"/developer/settings", "Appearance", "appearance"}}, Groups: []group{
 		{"Requests, last 24 hours", []label{
 			{"requests24h", "Requests", "requests"}, {"errorRate24h", "Error rate", ""}, {"latencyP50Ms", "Median latency", ""},
 			{"latencyP95Ms", "95th percentile latency", ""}, {"rateLimited24h", "Over a rate limit", "requests"},
@@ -110,22 +112,11 @@ type ratio struct {
 	Denominator int64 `json:"denominator"`
 }
 
-// section and tile are a dashboard as it is rendered: text only.
+// section is a part of a dashboard as it is rendered: text only.
 type section struct {
 	Title string
-	Tiles []tile
+	Tiles []ui.Stat
 }
-
-type tile struct {
-	Name, Title string
-	Values      []quantity // none: unknown
-	Note        string     // "n of m", or why there is no value
-	Share       string     // a ratio in per cent, to be drawn; empty for everything else
-	Source      string
-	At          time.Time
-}
-
-type quantity struct{ Number, Unit string }
 
 // sections puts the figures in the portal's order. None is dropped: neither one that was not answered nor one more.
 func (p *portal) sections(a statsAnswer) []section {

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -9,11 +8,12 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/streamflow/streamflow/domain/money"
+	"github.com/streamflow/streamflow/web/ui"
 )
 
 // tile reads the figure by its unit. One that has no value, or none that its unit can be read from, shows a reason.
-func (f figure) tile(l label, at time.Time) tile {
-	t := tile{Name: l.Name, Title: l.Title, Source: f.Source, At: at, Note: f.Reason}
+func (f figure) tile(l label, at time.Time) ui.Stat {
+	t := ui.Stat{Name: l.Name, Title: l.Title, Source: f.Source, At: at, Note: f.Reason}
 	if len(f.Value) == 0 || f.Value.Kind() == 'n' {
 		if t.Note == "" {
 			t.Note = "no reason was given"
@@ -41,18 +41,18 @@ func (f figure) tile(l label, at time.Time) tile {
 	return t
 }
 
-func (f figure) quantities(noun string) ([]quantity, error) {
+func (f figure) quantities(noun string) ([]ui.Quantity, error) {
 	if f.Unit == "money" {
 		var amounts []money.Amount
 		if err := json.Unmarshal(f.Value, &amounts); err != nil {
 			return nil, err
 		}
 		if len(amounts) == 0 { // nothing in any currency
-			return []quantity{{"0", "in any currency"}}, nil
+			return []ui.Quantity{{Number: "0", Unit: "in any currency"}}, nil
 		}
-		out := make([]quantity, len(amounts))
+		out := make([]ui.Quantity, len(amounts))
 		for i, a := range amounts {
-			out[i] = quantity{grouped(a.Major()), a.Currency}
+			out[i] = ui.Quantity{Number: ui.Grouped(a.Major()), Unit: a.Currency}
 		}
 		return out, nil
 	}
@@ -67,22 +67,22 @@ func (f figure) quantities(noun string) ([]quantity, error) {
 		if n == 1 {
 			noun = strings.TrimSuffix(noun, "s") // every noun of the tables takes an s, or does not change
 		}
-		return []quantity{{whole(n), noun}}, err
+		return []ui.Quantity{{Number: whole(n), Unit: noun}}, err
 	case "ratio":
-		return []quantity{{decimals(number*100, 2), "%"}}, nil
+		return []ui.Quantity{{Number: decimals(number*100, 2), Unit: "%"}}, nil
 	case "days":
 		unit := "days"
 		if number == 1 {
 			unit = "day"
 		}
-		return []quantity{{decimals(number, 1), unit}}, nil
+		return []ui.Quantity{{Number: decimals(number, 1), Unit: unit}}, nil
 	case "perSecond":
-		return []quantity{{decimals(number, 1), "per second"}}, nil
+		return []ui.Quantity{{Number: decimals(number, 1), Unit: "per second"}}, nil
 	}
-	return []quantity{{decimals(number, 1), f.Unit}}, nil
+	return []ui.Quantity{{Number: decimals(number, 1), Unit: f.Unit}}, nil
 }
 
-func whole(n int64) string { return grouped(strconv.FormatInt(n, 10)) }
+func whole(n int64) string { return ui.Grouped(strconv.FormatInt(n, 10)) }
 
 // decimals writes at most so many decimals, and none that is a trailing zero.
 func decimals(n float64, places int) string {
@@ -90,30 +90,5 @@ func decimals(n float64, places int) string {
 	if strings.Contains(text, ".") {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
 	}
-	return grouped(text)
-}
-
-// grouped sets a comma before every third digit from the point, and a true minus, which is as wide as a digit.
-func grouped(text string) string {
-	digits, fraction, point := strings.Cut(text, ".")
-	sign := ""
-	if rest, negative := strings.CutPrefix(digits, "-"); negative {
-		sign, digits = "−", rest
-	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	if point {
-		fraction = "." + fraction
-	}
-	return sign + digits + fraction
-}
-
-// hour is the same without its day, where the page says that elsewhere.
-func hour(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
-
-// moment is a time for people, in the zone that the whole product speaks.
-func moment(t time.Time) string {
-	t = t.UTC()
-	return fmt.Sprintf("%s %s UTC", t.Format("2 Jan 2006,"), t.Format("15:04:05"))
+	return ui.Grouped(text)
 }

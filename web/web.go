@@ -51,6 +51,7 @@ func (s *server) pages(r chi.Router) {
 		}
 	}
 	r.Get("/appearance", s.appearance)
+	s.galleryPages(r)
 }
 
 // headers tells browsers to take a page for nothing more than it is, and to keep none of it.

@@ -1,0 +1,88 @@
+package ui
+
+import "strconv"
+
+// Form is a form as somebody left it, and what was wrong with it. It posts with scripts off; Key makes sending it twice
+// harmless, because the second time is a repeat of the first.
+type Form struct {
+	ID     string // begins the ids of its fields
+	Action string
+	Key    string // Idempotency-Key of what it asks for; empty where that is of no matter
+	Fields []Field
+	Submit string
+	Cancel string // address to go to instead; empty where there is none
+	// Still leaves the focus where it is, on a page where another form has it.
+	Still bool
+	// Message is what was wrong with the whole, beside the fields' own.
+	Message string
+}
+
+// Field is one thing that is asked for.
+type Field struct {
+	Name, Label, Hint, Value string
+	// Kind is an input's type, or textarea, select, radio or checkbox.
+	Kind         string
+	Options      []Option // of select and radio
+	Autocomplete string
+	Error        string // what happened and how to mend it; empty where nothing is wrong
+	Required     bool
+	Disabled     bool
+	ReadOnly     bool
+}
+
+// Option is one of the values of a choice.
+type Option struct{ Value, Title string }
+
+// wrong are the fields that are not as they must be.
+func (f Form) wrong() []Field {
+	var all []Field
+	for _, field := range f.Fields {
+		if field.Error != "" {
+			all = append(all, field)
+		}
+	}
+	return all
+}
+
+// count is the head of the summary.
+func count(n int, message string) string {
+	switch {
+	case n == 0:
+		return message
+	case n == 1:
+		return "One field needs your attention"
+	}
+	return strconv.Itoa(n) + " fields need your attention"
+}
+
+func (f Form) id(field Field) string { return f.ID + "-" + field.Name }
+
+// describedBy names the texts that belong to a field, for who hears the page.
+func (f Form) describedBy(field Field) string {
+	var ids string
+	if field.Hint != "" {
+		ids = f.id(field) + "-hint"
+	}
+	if field.Error != "" {
+		if ids != "" {
+			ids += " "
+		}
+		ids += f.id(field) + "-error"
+	}
+	return ids
+}
+
+// attributes are those that every kind of control has.
+func (f Form) attributes(field Field) map[string]any {
+	a := map[string]any{"id": f.id(field), "name": field.Name, "required": field.Required, "disabled": field.Disabled, "readonly": field.ReadOnly}
+	if by := f.describedBy(field); by != "" {
+		a["aria-describedby"] = by
+	}
+	if field.Error != "" {
+		a["aria-invalid"] = "true"
+	}
+	if field.Autocomplete != "" {
+		a["autocomplete"] = field.Autocomplete
+	}
+	return a
+}

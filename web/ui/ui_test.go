@@ -1,0 +1,127 @@
+package ui
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/a-h/templ"
+)
+
+func render(t *testing.T, c templ.Component) string {
+	t.Helper()
+	var b strings.Builder
+	if err := c.Render(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestAViewsLinksChangeOneThing(t *testing.T) {
+	v := View{"/leads", url.Values{"q": {"a&b"}, "status": {"new"}, "sort": {"name"}, "cursor": {"c2"}}}
+	for got, want := range map[templ.SafeURL]string{
+		v.SortBy("name"):        "/leads?q=a%26b&sort=-name&status=new",
+		v.SortBy("value"):       "/leads?q=a%26b&sort=value&status=new",
+		v.Without("q"):          "/leads?sort=name&status=new",
+		v.At("c3"):              "/leads?cursor=c3&q=a%26b&sort=name&status=new",
+		View{"/x", nil}.At("1"): "/x?cursor=1",
+		View{"/x", nil}.At(""):  "/x",
+	} {
+		if string(got) != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if v.Query.Get("cursor") != "c2" || v.Query.Get("sort") != "name" {
+		t.Errorf("a link changed the view: %v", v.Query)
+	}
+	for order, want := range map[string]string{"name": "ascending", "-name": "descending", "value": "none", "": "none"} {
+		if got := (View{"/x", url.Values{"sort": {order}}}).Sorted("name"); got != want {
+			t.Errorf("%q: %s, want %s", order, got, want)
+		}
+	}
+	filters := []Field{{Name: "q"}, {Name: "status"}}
+	if kept := v.kept(filters); len(kept) != 1 || kept[0] != (Option{"sort", "name"}) {
+		t.Errorf("a filter begins anew, sorted as before: %v", kept)
+	}
+}
+
+func TestAFieldIsToldWithItsHintAndItsError(t *testing.T) {
+	f := Form{ID: "f", Action: "/x", Submit: "Save", Key: "k-1", Fields: []Field{
+		{Name: "a", Label: "A", Kind: "text", Hint: "h", Error: "e", Value: `"><script>`, Required: true},
+		{Name: "b", Label: "B", Kind: "select", Error: "e2", Value: "2", Options: []Option{{"1", "One"}, {"2", "Two"}}},
+		{Name: "c", Label: "C", Kind: "checkbox", Value: "yes"}, {Name: "d", Label: "D", Kind: "textarea", Value: "</textarea>"},
+		{Name: "e", Label: "E", Kind: "radio", Value: "1", Options: []Option{{"1", "One"}}},
+	}}
+	got := render(t, FormOf(f))
+	for _, want := range []string{
+		"2 fields need your attention", `autofocus id="f-summary"`, `<a href="#f-a">A: e</a>`, `aria-describedby="f-a-hint f-a-error"`, `id="f-a-hint"`, `id="f-a-error"`,
+		`aria-invalid="true"`, `value="&#34;&gt;&lt;script&gt;"`, `<option value="2" selected>`, `name="idempotencyKey" value="k-1"`, `<label for="f-a">`, `&lt;/textarea&gt;`,
+		`type="checkbox" value="yes" checked`, `type="radio" name="e" value="1" checked`, "optional",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %s", want, got)
+		}
+	}
+	f.Fields = f.Fields[2:]
+	if got := render(t, FormOf(f)); strings.Contains(got, "alert") || strings.Contains(got, "aria-invalid") {
+		t.Errorf("nothing is wrong, and yet: %s", got)
+	}
+	f.Message, f.Still = "The server is busy.", true
+	if got := render(t, FormOf(f)); !strings.Contains(got, "The server is busy.") || strings.Contains(got, "autofocus") {
+		t.Errorf("%s", got)
+	}
+	f.Fields[0].Error = "e"
+	if got := render(t, FormOf(f)); !strings.Contains(got, "One field needs your attention") {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestNoAddressRuns: an address may come from a record, and one that is a script leads nowhere.
+func TestNoAddressRuns(t *testing.T) {
+	const bad = "javascript:alert(1)"
+	for name, c := range map[string]templ.Component{
+		"cell": content(Cell{Text: "x", Href: bad}), "tab": Tabs("x", []Tab{{Address: bad}}), "menu": MenuOf("m", "x", []Tab{{Address: bad}}), "empty": Empty(Nothing{Link: bad}),
+		"failed": Failed("x", bad), "toast": Toasts([]Note{{Undo: bad, Dismiss: bad}}), "dialog": Dialog(Modal{Action: bad}), "form": FormOf(Form{Action: bad, Cancel: bad}),
+		"table": TableOf(Table{Selects: bad, Rows: []Row{{}}}),
+	} {
+		if got := render(t, c); strings.Contains(got, "javascript") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+func TestATable(t *testing.T) {
+	table := Table{
+		ID: "t", Caption: "Leads", View: View{"/leads", url.Values{"sort": {"-name"}, "status": {"new"}}}, Range: "1–1 of 2", Next: "c2",
+		Filters: []Field{{Name: "status", Label: "Status", Options: []Option{{"new", "New"}}}}, Columns: []Column{{Key: "name", Title: "Name", Sorts: true}, {Key: "value", Title: "Value", Number: true}},
+		Rows: []Row{{ID: "1", Name: "Ann", Cells: []Cell{{Text: "<b>Ann</b>", Href: "/leads/1"}, {Text: "Won", Tone: Success}}}}, Empty: Nothing{Title: "None"},
+	}
+	got := render(t, TableOf(table))
+	for _, want := range []string{
+		`aria-sort="descending"`, `<caption id="t-caption">Leads</caption>`, `scope="col"`, `scope="row"`, "&lt;b&gt;Ann", `data-label="Value"`, `<span class="badge success">Won</span>`,
+		`href="/leads?sort=-name"`, `Status: <b>New</b>`, `<input type="hidden" name="sort" value="-name">`, `<option value="new" selected>New</option>`, `rel="next" href="/leads?cursor=c2&amp;sort=-name&amp;status=new"`, `aria-disabled="true"`, "1–1 of 2",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %s", want, got)
+		}
+	}
+	if strings.Contains(got, "checkbox") || strings.Contains(got, "None") {
+		t.Errorf("%s", got)
+	}
+	table.Selects, table.Action = "/bulk", "Assign"
+	if got := render(t, TableOf(table)); !strings.Contains(got, `<input type="checkbox" name="id" value="1" aria-label="Ann"`) || !strings.Contains(got, `action="/bulk"`) {
+		t.Errorf("%s", got)
+	}
+	table.Rows = nil
+	if got := render(t, TableOf(table)); !strings.Contains(got, "None") || strings.Contains(got, "<table") || !strings.Contains(got, `id="t-caption"`) {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	for in, want := range map[string]string{"1234567.891": "1,234,567.891", "-1234": "−1,234", "999": "999", "0": "0", "-0.5": "−0.5"} {
+		if got := Grouped(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
