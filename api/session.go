@@ -34,6 +34,7 @@ type principal struct {
 	Name   string
 	Role   string
 	Portal string // of the session
+	Theme  string // that the tenant chose for all of its users
 }
 
 func (p principal) actor() eventstore.Actor {
@@ -126,7 +127,7 @@ func principalOf(session commands.SignedIn) (principal, error) {
 	if account.Status != user.StatusActive {
 		return principal{}, problem.New(problem.Unauthenticated, "")
 	}
-	p := principal{User: session.User, Tenant: session.Tenant, Email: account.Email, Name: account.Name, Role: account.Role, Portal: session.Portal}
+	p := principal{User: session.User, Tenant: session.Tenant, Email: account.Email, Name: account.Name, Role: account.Role, Portal: session.Portal, Theme: session.Business.Settings.Theme}
 	if p.Tenant == uuid.Nil {
 		return p, nil
 	}

@@ -97,8 +97,10 @@ func (s *server) lookOf(r *http.Request, scope string) look {
 	if cookie, err := r.Cookie(lookCookie(scope)); err == nil {
 		l = s.lookIn(cookie.Value, l)
 	}
-	if theme := s.lockedTheme(r); scope == scopeClient && theme != "" && s.offers(theme) {
-		l.Theme, l.Locked = theme, true
+	if scope == scopeClient {
+		if theme := s.lockedTheme(r); s.offers(theme) {
+			l.Theme, l.Locked = theme, true
+		}
 	}
 	return l
 }
@@ -112,11 +114,7 @@ func (s *server) lockedTheme(r *http.Request) string {
 	if err != nil {
 		return "" // who is not let in is told so elsewhere, and sees a page as everybody does
 	}
-	business, err := s.Commands.Tenant(r.Context(), who.Tenant.String(), 0)
-	if err != nil {
-		return ""
-	}
-	return business.State.Settings.Theme
+	return who.Theme
 }
 
 // lookIn reads a cookie's value, and is otherwise what is given.

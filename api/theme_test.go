@@ -19,14 +19,18 @@ var twoThemes = []api.Theme{
 
 // looked is what GET /api/theme answers.
 type looked struct {
-	Themes        []api.Theme
-	Admin, Client string
-	Looks         map[string]look
+	Themes []api.Theme     `json:"themes"`
+	Admin  string          `json:"admin"`
+	Client string          `json:"client"`
+	Looks  map[string]look `json:"looks"`
 }
 
 type look struct {
-	Theme, Mode, Density, Motion string
-	Locked                       bool
+	Theme   string `json:"theme"`
+	Mode    string `json:"mode"`
+	Density string `json:"density"`
+	Motion  string `json:"motion"`
+	Locked  bool   `json:"locked"`
 }
 
 func themed(t *testing.T) func(method string, header map[string]string, body string) *httptest.ResponseRecorder {
@@ -136,7 +140,7 @@ func TestATenantsThemeIsThatOfAllItsUsers(t *testing.T) {
 	ann := s.login("ann@example.com")
 	shown := func(cookie string) (string, bool) {
 		t.Helper()
-		l := struct{ Looks map[string]look }{}
+		var l looked
 		must(t, json.Unmarshal(s.do("GET", "/api/theme", call{cookie: cookie}).Body.Bytes(), &l))
 		if l.Looks["admin"].Locked {
 			t.Error("the provider's portals are no tenant's")

@@ -74,7 +74,7 @@ func checkPage(t *testing.T, name, body string) {
 				t.Errorf("%s: <%s %s>: the policy refuses it", name, e.name, attribute)
 			}
 			if slices.Contains([]string{"for", "aria-labelledby", "aria-describedby", "commandfor", "popovertarget"}, attribute) {
-				for _, id := range strings.Fields(value) {
+				for id := range strings.FieldsSeq(value) {
 					if ids[id] == 0 {
 						t.Errorf("%s: <%s %s=%q> leads to nothing", name, e.name, attribute, value)
 					}

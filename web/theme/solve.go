@@ -21,8 +21,8 @@ var (
 // of text, and of a tinted area. A theme's own are as near to them as its contrast allows.
 var statuses = []struct{ name, light, dark string }{
 	{"success", "01873d 007634 dcf4e0", "61cb7c 61cb7c 15311c"},
-	{"warning", "b67703 8e5b01 fcead4", "fcb452 fcb452 39260b"},
-	{"danger", "cc3336 c2272d fee7e4", "ff645f ff645f 461b19"},
+	{"warning", "b67703 8e5b01 fcead4", "fcb452 fcb452 39260b"}, //nolint:dupword // colours
+	{"danger", "cc3336 c2272d fee7e4", "ff645f ff645f 461b19"},  //nolint:dupword // colours
 	{"info", "0079b3 036b9e dcf0fe", "52b5f4 52b5f4 132d3e"},
 }
 

@@ -78,7 +78,7 @@ var All = finish([]Theme{
 	{ID: "terminal", Name: "Terminal", Category: Signature, Words: "Phosphor green, monospaced and compact", Pair: "sandstone", Dark: true, Density: Compact, radii: square, font: mono,
 		colours: "060d06 0e150e 151d15 1d271d 263326 5f745f d9ead9 7c927c 68e371 0b0d12 68e371 61dc6b"},
 	{ID: "beacon-light", Name: "Beacon Light", Category: Signature, Words: "Highest contrast on white, roomy", Pair: "beacon-dark", AAA: true, Density: Roomy, radii: round,
-		colours: "ffffff ffffff f7f9fc eceef3 d5d8da 676a6d 2a2c2e 4c4e51 003fb4 ffffff 003fb4 245fd4"},
+		colours: "ffffff ffffff f7f9fc eceef3 d5d8da 676a6d 2a2c2e 4c4e51 003fb4 ffffff 003fb4 245fd4"}, //nolint:dupword // colours
 	{ID: "beacon-dark", Name: "Beacon Dark", Category: Signature, Words: "Highest contrast on black, roomy", Pair: "beacon-light", Dark: true, AAA: true, Density: Roomy, radii: round,
 		colours: "030304 08090a 0f1112 181a1b 222426 818487 e2e5e7 a3a6a9 f6d653 0b0d12 f6d653 dfbb02"},
 })

@@ -74,7 +74,7 @@ func TestEveryThemeHasEveryKey(t *testing.T) {
 			for _, name := range property.FindAllStringSubmatch(found[2], -1) {
 				keys[selector] = append(keys[selector], name[1])
 			}
-			for _, declaration := range strings.Split(found[2], ";") {
+			for declaration := range strings.SplitSeq(found[2], ";") {
 				if _, value, ok := strings.Cut(declaration, ":"); !ok || value == "" {
 					t.Errorf("%s: %q has no value", selector, declaration)
 				}
@@ -94,7 +94,7 @@ func TestEveryThemeHasEveryKey(t *testing.T) {
 			}
 		}
 	}
-	for _, key := range strings.Fields(`bg surface surface-2 surface-3 border border-strong text text-muted primary on-primary primary-text
+	for key := range strings.FieldsSeq(`bg surface surface-2 surface-3 border border-strong text text-muted primary on-primary primary-text
 		primary-soft on-primary-soft success on-success success-text success-soft on-success-soft warning danger info focus chart-1 chart-8
 		chart-grid chart-axis scrim shadow-1 shadow-2 shadow-3 radius-s radius-m radius-l font-ui font-num font-mono`) {
 		if !slices.Contains(first, key) {
@@ -119,7 +119,7 @@ func TestSeriesStayApart(t *testing.T) {
 				for j := range i {
 					a, b := fmt.Sprintf("chart-%d", i+1), fmt.Sprintf("chart-%d", j+1)
 					x, y := oklab(parse(Named(theme).Value(a)[1:]), matrix), oklab(parse(Named(theme).Value(b)[1:]), matrix)
-					distance := 100 * math.Sqrt(math.Pow(x[0]-y[0], 2)+math.Pow(x[1]-y[1], 2)+math.Pow(x[2]-y[2], 2))
+					distance := 100 * math.Hypot(math.Hypot(x[0]-y[0], x[1]-y[1]), x[2]-y[2])
 					if distance < 10 {
 						t.Errorf("%s, %s: %s and %s are %.1f apart, and must be 10", theme, who, a, b, distance)
 					}

@@ -46,10 +46,10 @@ func (f Form) wrong() []Field {
 
 // count is the head of the summary.
 func count(n int, message string) string {
-	switch {
-	case n == 0:
+	switch n {
+	case 0:
 		return message
-	case n == 1:
+	case 1:
 		return "One field needs your attention"
 	}
 	return strconv.Itoa(n) + " fields need your attention"

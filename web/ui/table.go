@@ -22,16 +22,14 @@ const (
 )
 
 // address is the view with some parameters changed; an empty value takes one away.
-func (v View) address(changes ...string) templ.SafeURL {
+func (v View) address(changes map[string]string) templ.SafeURL {
 	q := maps.Clone(v.Query)
 	if q == nil {
 		q = url.Values{}
 	}
-	for i := 0; i < len(changes); i += 2 {
-		if changes[i+1] == "" {
-			q.Del(changes[i])
-		} else {
-			q.Set(changes[i], changes[i+1])
+	for name, value := range changes {
+		if q.Set(name, value); value == "" {
+			q.Del(name)
 		}
 	}
 	address := url.URL{Path: v.Path, RawQuery: q.Encode()}
@@ -55,16 +53,18 @@ func (v View) SortBy(key string) templ.SafeURL {
 	if v.Sorted(key) == "ascending" {
 		order = "-" + key
 	}
-	return v.address(sortParameter, order, pageParameter, "")
+	return v.address(map[string]string{sortParameter: order, pageParameter: ""})
 }
 
 // Without is the view without one of its filters.
 func (v View) Without(filter string) templ.SafeURL {
-	return v.address(filter, "", pageParameter, "")
+	return v.address(map[string]string{filter: "", pageParameter: ""})
 }
 
 // At is another page of the view.
-func (v View) At(cursor string) templ.SafeURL { return v.address(pageParameter, cursor) }
+func (v View) At(cursor string) templ.SafeURL {
+	return v.address(map[string]string{pageParameter: cursor})
+}
 
 // kept are the parameters that a form of filters sends with its own.
 func (v View) kept(filters []Field) []Option {
