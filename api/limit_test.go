@@ -174,6 +174,36 @@ func TestALimitNeedsALimiter(t *testing.T) {
 	}
 }
 
+// TestEveryLimitIsDocumented: what answers 429 is what the document says may.
+func TestEveryLimitIsDocumented(t *testing.T) {
+	t.Parallel()
+	s := newSite(t).limited("1/1h", "1/1h", "1/1h")
+	document, err := contractOf()
+	must(t, err)
+	paths, _ := document.at("paths")
+	names := strings.NewReplacer("{id}", uuid.NewString(), "{keyId}", "fk_none.1", "{portal}", "client", "{name}", "figures", "{code}", "not_found")
+	limited := 0
+	for path := range paths {
+		methods, _ := document.at("paths", path)
+		for method := range methods {
+			var w *httptest.ResponseRecorder
+			for range 2 { // nobody who is known, from one address: the second time it has no token left
+				w = s.do(strings.ToUpper(method), names.Replace(path), call{from: here})
+			}
+			responses, _ := document.at("paths", path, method, "responses")
+			if _, documented := responses["429"]; documented != (w.Code == 429) {
+				t.Errorf("%s %s answers %d, and 429 is documented: %t", method, path, w.Code, documented)
+			}
+			if w.Code == 429 {
+				limited++
+			}
+		}
+	}
+	if limited < 50 {
+		t.Errorf("%d operations have a limit", limited)
+	}
+}
+
 func TestFederationSwitchedOff(t *testing.T) {
 	t.Parallel()
 	s := newFederation(t)
