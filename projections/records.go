@@ -178,12 +178,48 @@ func foldRecords(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) er
 	if err := endRows(ctx, tx, ended); err != nil {
 		return err
 	}
-	rows, err := json.Marshal(begun)
-	if err != nil {
-		return err
+	return beginRows(ctx, tx, begun)
+}
+
+// beginRows sends a column at a time: rows as JSON cost the server three times as much.
+func beginRows(ctx context.Context, tx pgx.Tx, rows []*recordRow) error {
+	if len(rows) == 0 {
+		return nil
 	}
-	_, err = tx.Exec(ctx, `insert into item select * from json_populate_recordset(null::item, $1)`, string(rows))
+	ids := make([][16]byte, len(rows)) // as text, or as uuid.UUID, they would be parsed there
+	for i, r := range rows {
+		id, err := uuid.Parse(r.ID)
+		if err != nil {
+			return fmt.Errorf("id of a %s: %w", r.Kind, err)
+		}
+		ids[i] = id
+	}
+	text := func(of func(*facets) string) []string {
+		return columnOf(rows, func(r *recordRow) string { return of(&r.Facets) })
+	}
+	_, err := tx.Exec(ctx, `insert into item (tenant, id, kind, lane, since, until, created_at, archived, disputed, score, amount, number,
+			status, source, severity, owner_id, organization_id, contact_id, name, words, day, issued)
+		select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::boolean[], $9::boolean[],
+			$10::integer[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[])`,
+		columnOf(rows, func(r *recordRow) [16]byte { return r.Tenant }), ids, columnOf(rows, func(r *recordRow) string { return r.Kind }),
+		columnOf(rows, func(r *recordRow) int16 { return int16(r.Lane) }), columnOf(rows, func(r *recordRow) int64 { return r.Since }),
+		columnOf(rows, func(r *recordRow) *int64 { return r.Until }), columnOf(rows, func(r *recordRow) time.Time { return r.CreatedAt }),
+		columnOf(rows, func(r *recordRow) bool { return r.Facets.Archived }), columnOf(rows, func(r *recordRow) bool { return r.Facets.Disputed }),
+		columnOf(rows, func(r *recordRow) int32 { return int32(r.Facets.Score) }), columnOf(rows, func(r *recordRow) int64 { return r.Facets.Amount }),
+		columnOf(rows, func(r *recordRow) int64 { return r.Facets.Number }),
+		text(func(f *facets) string { return f.Status }), text(func(f *facets) string { return f.Source }), text(func(f *facets) string { return f.Severity }),
+		text(func(f *facets) string { return f.OwnerID }), text(func(f *facets) string { return f.OrganizationID }), text(func(f *facets) string { return f.ContactID }),
+		text(func(f *facets) string { return f.Name }), text(func(f *facets) string { return f.Words }), text(func(f *facets) string { return f.Day }),
+		text(func(f *facets) string { return f.Issued }))
 	return err
+}
+
+func columnOf[T any](rows []*recordRow, of func(*recordRow) T) []T {
+	values := make([]T, len(rows))
+	for i, r := range rows {
+		values[i] = of(r)
+	}
+	return values
 }
 
 // openRows are the rows that hold now, of the records that the batch is about. A record that begins in the batch has none.
