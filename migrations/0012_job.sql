@@ -29,7 +29,7 @@ comment on column log.job.correlation is 'Correlation id of the request.';
 comment on column log.job.begun_at is 'When it was asked.';
 comment on column log.job.done is 'Events that a rebuild has folded.';
 comment on column log.job.total is 'Events that there were to fold when it began.';
-comment on column log.job.ended_at is 'When it ended; without it, and without the lock of its projection, its node ended first.';
+comment on column log.job.ended_at is 'When it ended; without it, and without the lock that its node holds meanwhile, the node ended first.';
 comment on column log.job.refused is 'The state of the projection did not allow it.';
 comment on column log.job.error is 'Why it was refused or failed.';
 comment on column log.job.result is 'The projection as it was left, in JSON.';

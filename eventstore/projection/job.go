@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/streamflow/streamflow/eventstore"
 )
@@ -78,10 +79,10 @@ func (j Job) State() string {
 	return JobDone
 }
 
-// lockHeld tells whether somebody is alone with the projection of a row.
+// lockHeld tells whether the node that runs a job is there: its connection holds the job's lock until its end is written down.
 const lockHeld = `exists (select from pg_locks l where l.locktype = 'advisory' and l.granted
 	and l.database = (select oid from pg_database where datname = current_database())
-	and l.classid = (hashtext('streamflow rebuild')::bigint & 4294967295)::oid and l.objid = (hashtext(projection)::bigint & 4294967295)::oid)`
+	and l.classid = (hashtext('streamflow job')::bigint & 4294967295)::oid and l.objid = (hashtext(job.id::text)::bigint & 4294967295)::oid)`
 
 const jobColumns = `select id, projection, action, correlation, begun_at, ended_at, done, total, refused, error, result, fingerprint,
 	ended_at is null and ` + lockHeld + ` from log.job `
@@ -148,6 +149,14 @@ func begin(ctx context.Context, q querier, o Order) (before *Job, err error) {
 	return &j, err
 }
 
+// beginOn is begin on the connection that is to run the job, and holds its lock from then on.
+func beginOn(ctx context.Context, conn *pgxpool.Conn, o Order) (before *Job, err error) {
+	if _, err := conn.Exec(ctx, `select pg_advisory_lock(hashtext('streamflow job'), hashtext($1))`, o.ID.String()); err != nil {
+		return nil, err
+	}
+	return begin(ctx, conn, o)
+}
+
 // end writes down how a job ended, and what it left.
 func (e *Engine) end(ctx context.Context, tx pgx.Tx, o Order, refused bool, cause error) error {
 	why := ""
@@ -169,15 +178,16 @@ func (e *Engine) end(ctx context.Context, tx pgx.Tx, o Order, refused bool, caus
 	return err
 }
 
-// runJob rebuilds for an order that is written down, and keeps account of it. The caller is alone with the projection.
-func (e *Engine) runJob(ctx context.Context, p Projection, o Order, progress func(done, total int64)) error {
+// runJob rebuilds for an order that is written down, and keeps account of it. The caller is alone with the projection, which is let
+// go before the end is told: who hears of it may rebuild again.
+func (e *Engine) runJob(ctx context.Context, r rebuilding, progress func(done, total int64)) error {
 	var told time.Time
-	err := e.rebuild(ctx, p, o.Force, func(done, total int64) {
+	err := e.rebuild(ctx, r.projection, r.Force, func(done, total int64) {
 		progress(done, total)
 		if now := time.Now(); now.Sub(told) >= tellEvery || done == total {
 			told = now
 			// It is only told; the next one tells it better.
-			_, _ = e.pool.Exec(ctx, `update log.job set done = $2, total = $3 where id = $1`, o.ID, done, total)
+			_, _ = e.pool.Exec(ctx, `update log.job set done = $2, total = $3 where id = $1`, r.ID, done, total)
 		}
 	})
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
@@ -186,5 +196,6 @@ func (e *Engine) runJob(ctx context.Context, p Projection, o Order, progress fun
 	if ctx.Err() != nil {
 		cause = errors.New("the node ended before it did")
 	}
-	return errors.Join(err, pgx.BeginFunc(ending, e.pool, func(tx pgx.Tx) error { return e.end(ending, tx, o, false, cause) }))
+	_, unlock := r.conn.Exec(ending, `select pg_advisory_unlock(hashtext('streamflow rebuild'), hashtext($1))`, r.Projection)
+	return errors.Join(err, unlock, pgx.BeginFunc(ending, r.conn, func(tx pgx.Tx) error { return e.end(ending, tx, r.Order, false, cause) }))
 }

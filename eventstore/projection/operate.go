@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// settle is how long a rebuild that was told to be at its end may take to let go.
-const settle = 100 * time.Millisecond
+// settle is how long a node whose rebuild was told to be at its end may take until it can begin another one.
+const settle = 2 * time.Second
 
 // ErrBusy: the node rebuilds another projection, and one at a time is what it spares.
 var ErrBusy = errors.New("another projection is being rebuilt on this node")
@@ -19,6 +20,7 @@ var ErrBusy = errors.New("another projection is being rebuilt on this node")
 type rebuilding struct {
 	Order
 	projection Projection
+	conn       *pgxpool.Conn // holds the locks
 	release    func()
 }
 
@@ -30,7 +32,7 @@ func (e *Engine) Operate(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case r := <-e.rebuilds:
-			err := e.runJob(ctx, r.projection, r.Order, func(int64, int64) {})
+			err := e.runJob(ctx, r, func(int64, int64) {})
 			r.release()
 			if err != nil && ctx.Err() == nil {
 				e.logger.ErrorContext(ctx, "rebuild failed", "projection", r.Projection, "error", err)
@@ -88,10 +90,6 @@ func (e *Engine) act(ctx context.Context, tx pgx.Tx, p Projection, action string
 // beginRebuild hands a rebuild to Operate, which has nothing else to do, or refuses it.
 func (e *Engine) beginRebuild(ctx context.Context, p Projection, order Order) (Job, error) {
 	conn, release, err := e.claim(ctx, p.Name)
-	for until := time.Now().Add(settle); errors.Is(err, ErrRebuilding) && time.Now().Before(until); {
-		pause(ctx, settle/10)
-		conn, release, err = e.claim(ctx, p.Name)
-	}
 	if errors.Is(err, ErrRebuilding) { // by somebody else or, where it is a repeat, for this very order
 		var before *Job
 		refusal := err
@@ -106,7 +104,7 @@ func (e *Engine) beginRebuild(ctx context.Context, p Projection, order Order) (J
 	if err != nil {
 		return Job{}, err
 	}
-	before, err := begin(ctx, conn, order)
+	before, err := beginOn(ctx, conn, order)
 	if before != nil || err != nil {
 		release()
 		return e.outcome(ctx, order, before, err)
@@ -114,7 +112,7 @@ func (e *Engine) beginRebuild(ctx context.Context, p Projection, order Order) (J
 	job, err := readJob(ctx, conn, order.ID) // as it is before it is at work: a repeat is told the same
 	if err == nil {
 		select {
-		case e.rebuilds <- rebuilding{order, p, release}:
+		case e.rebuilds <- rebuilding{order, p, conn, release}:
 			return job, nil
 		case <-time.After(settle):
 			err = ErrBusy

@@ -50,19 +50,19 @@ func (e *Engine) ForceRebuild(ctx context.Context, name string, progress func(do
 }
 
 func (e *Engine) rebuildAlone(ctx context.Context, name string, force bool, progress func(done, total int64)) error {
-	return e.alone(ctx, name, func(p Projection) error {
+	return e.alone(ctx, name, func(conn *pgxpool.Conn, p Projection) error {
 		o := Order{ID: uuid.New(), Projection: name, Action: ActionRebuild, By: "streamflow", Force: force, Fingerprint: []byte{}}
-		if _, err := begin(ctx, e.pool, o); err != nil {
+		if _, err := beginOn(ctx, conn, o); err != nil {
 			return fmt.Errorf("rebuild %s: %w", name, err)
 		}
-		return e.runJob(ctx, p, o, progress)
+		return e.runJob(ctx, rebuilding{Order: o, projection: p, conn: conn}, progress)
 	})
 }
 
 // Verify folds the log anew, up to where a projection stands, and returns how its tables differ from that: nil when they are
 // the same. Parked events are parked there too. What is live goes on meanwhile.
 func (e *Engine) Verify(ctx context.Context, name string, progress func(done, total int64)) (differences []Difference, err error) {
-	err = e.alone(ctx, name, func(p Projection) error {
+	err = e.alone(ctx, name, func(_ *pgxpool.Conn, p Projection) error {
 		g, err := e.newGeneration(ctx, p, progress)
 		if err != nil {
 			return err
@@ -78,17 +78,17 @@ func (e *Engine) Verify(ctx context.Context, name string, progress func(done, to
 }
 
 // alone runs what only one node may do to a projection at a time.
-func (e *Engine) alone(ctx context.Context, name string, do func(Projection) error) error {
+func (e *Engine) alone(ctx context.Context, name string, do func(*pgxpool.Conn, Projection) error) error {
 	p, err := e.find(name)
 	if err != nil {
 		return err
 	}
-	_, release, err := e.claim(ctx, name)
+	conn, release, err := e.claim(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer release()
-	return do(p)
+	return do(conn, p)
 }
 
 // claim makes the caller alone with a projection until it lets go, or fails with [ErrRebuilding]. The connection holds the lock, and is
@@ -109,8 +109,8 @@ func (e *Engine) claim(ctx context.Context, name string) (conn *pgxpool.Conn, re
 	return conn, func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropLimit)
 		defer cancel()
-		if _, err := conn.Exec(end, `select pg_advisory_unlock(hashtext('streamflow rebuild'), hashtext($1))`, name); err != nil {
-			_ = conn.Conn().Close(end) // the lock goes with it
+		if _, err := conn.Exec(end, `select pg_advisory_unlock_all()`); err != nil {
+			_ = conn.Conn().Close(end) // the locks go with it
 		}
 		conn.Release()
 	}, nil
