@@ -167,6 +167,7 @@ func TestFiguresAsOfAnyEventOfAnEntry(t *testing.T) {
 		steps = append(steps, h.lead(a, today, int64(i), false))
 	}
 	now := steps[leads-1]
+	h.stats("client", a, now, projections.Moment{On: today}) // waits: a rebuild goes as far as what it replaces
 	if err := h.engine.Rebuild(t.Context(), "figures", func(int64, int64) {}); err != nil {
 		t.Fatal(err)
 	}
