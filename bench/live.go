@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -13,6 +14,9 @@ import (
 	"github.com/streamflow/streamflow/eventstore/relay"
 	"github.com/streamflow/streamflow/projections"
 )
+
+// liveEvents are filled in while a projector is held up: fewer than take the half minute in which a broker gives it up.
+const liveEvents = 100_000
 
 // projectCatchup lets a projector without read models fold a log into all those that `serve` keeps. So far behind, it reads the log.
 func (s *suite) projectCatchup(ctx context.Context) error {
@@ -124,7 +128,7 @@ func (s *suite) liveRound(ctx context.Context, h *house, read *eventsRead) (one 
 	if _, err := hold.Exec(ctx, `select from log.checkpoint for update`); err != nil {
 		return one, 0, err
 	}
-	if err := h.fill(ctx, before, before+int64(s.events(filledEvents))); err != nil {
+	if err := h.fill(ctx, before, before+int64(s.events(liveEvents))); err != nil {
 		return one, 0, err
 	}
 	head, err := h.head(ctx)
@@ -156,6 +160,9 @@ func (s *suite) followed(ctx context.Context, head int64) (bool, error) {
 		return false, err
 	}
 	state := stream.CachedInfo().State
+	if head > 0 && state.Consumers == 0 {
+		return false, errors.New("the stream filled too slowly: the broker has given the projector up (after 30 s), which reads the log then")
+	}
 	return state.Consumers > 0 && state.LastSeq >= uint64(head), nil
 }
 
