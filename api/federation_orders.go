@@ -54,7 +54,7 @@ func (s *server) federateEscalation(o order) (fulfilled, error) {
 	if err != nil {
 		return fulfilled{}, err
 	}
-	record, err := s.Commands.Escalation(o.Context(), in, id, out.Last())
+	record, err := commands.After[escalation.State](o.Context(), s.Commands, in, escalation.Stream(id), out)
 	return fulfilled{answer{outcome: out, status: http.StatusCreated, location: "/api/federation/escalations/" + id,
 		version: record.Version, record: opened{id, record.State.Status, record.CreatedAt}}, id}, err
 }
@@ -99,7 +99,7 @@ func (s *server) federateUpdate(o order) (fulfilled, error) {
 	if err != nil || out.Verdict == eventstore.Refused {
 		return fulfilled{answer{outcome: out}, id}, err
 	}
-	record, err := s.Commands.Escalation(o.Context(), in, id, out.Last())
+	record, err := commands.After[escalation.State](o.Context(), s.Commands, in, escalation.Stream(id), out)
 	return fulfilled{answer{outcome: out, status: http.StatusOK, version: record.Version,
 		record: escalationShown{id, in.String(), record}}, id}, err
 }
@@ -128,7 +128,7 @@ func (s *server) federateLead(o order) (fulfilled, error) {
 	if err != nil {
 		return fulfilled{}, err
 	}
-	record, err := s.Commands.Lead(o.Context(), in, id, out.Last())
+	record, err := commands.After[lead.State](o.Context(), s.Commands, in, lead.Stream(id), out)
 	return fulfilled{answer{outcome: out, status: http.StatusCreated, location: "/api/v2/leads/" + id,
 		version: record.Version, record: record}, id}, err
 }

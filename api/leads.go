@@ -75,7 +75,7 @@ func (s *server) leadAnswer(q request, out eventstore.Outcome, err error, id str
 	if err != nil || out.Verdict == eventstore.Refused {
 		return answer{outcome: out}, err
 	}
-	record, err := s.Commands.Lead(q.Context(), q.tenant, id, out.Last())
+	record, err := commands.After[lead.State](q.Context(), s.Commands, q.tenant, lead.Stream(id), out)
 	return answer{outcome: out, status: code, location: location, version: record.Version, record: record}, err
 }
 

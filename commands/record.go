@@ -40,6 +40,14 @@ func read[S any](ctx context.Context, l *eventstore.Log, space uuid.UUID, stream
 	return fold[S](ctx, l, events)
 }
 
+// After is a record as a command's outcome left it; without a read where the command made it.
+func After[S any](ctx context.Context, c *Commands, in uuid.UUID, stream string, out eventstore.Outcome) (Record[S], error) {
+	if made := out.Began(eventstore.Stream(stream)); made != nil {
+		return fold[S](ctx, c.Log, made)
+	}
+	return read[S](ctx, c.Log, in, stream, out.Last())
+}
+
 // Records folds many records as of a cursor, in the order named. Who has no event by then is left out.
 func Records[S any](ctx context.Context, c *Commands, refs []eventstore.Ref, at eventstore.Cursor) ([]Record[S], error) {
 	events, err := c.Log.ReadStreams(ctx, refs, at)

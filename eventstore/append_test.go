@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -237,5 +238,30 @@ func TestCloseAnswersWhatIsQueued(t *testing.T) {
 	s.check(&answered)
 	if _, err := l.Append(t.Context(), notes(tenant, "late-1", 0, "x")); !errors.Is(err, eventstore.ErrClosed) {
 		t.Error(err)
+	}
+}
+
+// TestBegunStreamsNeedNoRead: what an outcome says of a stream that its call began is what a reader finds.
+func TestBegunStreamsNeedNoRead(t *testing.T) {
+	s := newStore(t, 1)
+	tenant := uuid.New()
+	s.must(notes(tenant, "note-old", 0, "before"))
+	a := notes(tenant, "note-new", 0, "one", "two")
+	other := notes(tenant, "note-old", 1, "more")
+	a.At["note-old"] = 1
+	a.Writes = append(other.Writes, a.Writes...)
+	out := s.must(a)
+	read, err := s.log.ReadStream(t.Context(), tenant, "note-new", out.Last())
+	if err != nil || len(read) != 2 {
+		t.Fatalf("%d events, %v", len(read), err)
+	}
+	if began := out.Began("note-new"); !reflect.DeepEqual(began, read) {
+		t.Errorf("%+v\nwas appended, and read\n%+v", began, read)
+	}
+	if began := out.Began("note-old"); began != nil {
+		t.Errorf("it began a stream that there was: %+v", began)
+	}
+	if again := s.must(a); !again.Replayed || again.Began("note-new") != nil {
+		t.Errorf("a repeat began a stream: %+v", again)
 	}
 }

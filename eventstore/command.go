@@ -39,6 +39,8 @@ type Outcome struct {
 	Events     int   // how many
 	RecordedAt time.Time
 	Replayed   bool // it was recorded by an earlier call with the same command id
+
+	made *encoded // what this very call appended
 }
 
 // Last is the position from which a reader sees everything the outcome rests on.
@@ -47,6 +49,32 @@ func (o Outcome) Last() int64 {
 		return o.First
 	}
 	return o.First + int64(o.Events) - 1
+}
+
+// Began are the events of a stream that this very call began, so that its answer needs no read; nil for any other stream, and for a repeat.
+func (o Outcome) Began(s Stream) []Event {
+	if o.made == nil || o.Replayed {
+		return nil
+	}
+	var events []Event
+	c := o.made.Command
+	for i, e := range o.made.events {
+		if e.stream != s {
+			continue
+		}
+		if len(events) == 0 && e.version != 1 {
+			return nil
+		}
+		event := Event{
+			Lane: o.Lane, Position: o.First + int64(i), Tenant: c.Tenant, Stream: s, Version: e.version, ID: e.id, Type: e.typ, SchemaVersion: e.schema,
+			Data: json.RawMessage(e.data), CommandID: c.ID, CorrelationID: c.Correlation, CausationID: c.Causation, Actor: c.Actor, RecordedAt: o.RecordedAt,
+		}
+		if !e.effectiveAt.IsZero() {
+			event.EffectiveAt = e.effectiveAt.UTC().Truncate(time.Microsecond) // as the database keeps it
+		}
+		events = append(events, event)
+	}
+	return events
 }
 
 // Errors of an append. None of them is an outcome: nothing was recorded.

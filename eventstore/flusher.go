@@ -130,7 +130,7 @@ func (f *flusher) send(ctx context.Context, batch []*pending) error {
 		n, bad := verdicts[i]
 		switch {
 		case !bad:
-			o := Outcome{Verdict: a.Verdict, Code: a.Code, Params: a.Params, Lane: f.lane.number, First: head, Events: len(a.events), RecordedAt: r.recorded.UTC()}
+			o := Outcome{Verdict: a.Verdict, Code: a.Code, Params: a.Params, Lane: f.lane.number, First: head, Events: len(a.events), RecordedAt: r.recorded.UTC(), made: a}
 			if len(a.events) > 0 {
 				o.First, head = head+1, head+int64(len(a.events))
 			}

@@ -130,8 +130,10 @@ func Stats(ctx context.Context, r *projection.Reader, portal string, q projectio
 	q.Projection = Figures.Name
 	figures := make(map[string]Figure, len(specs))
 	cursor, err := r.Read(ctx, q, func(ctx context.Context, tx pgx.Tx) error {
-		if err := m.pin(ctx, tx); err != nil {
-			return err
+		if m.At != nil || slices.ContainsFunc(specs, spec.placed) {
+			if err := m.pin(ctx, tx); err != nil {
+				return err
+			}
 		}
 		// All sums go to the database together: one way there and back, not one for each figure.
 		var sums pgx.Batch
@@ -199,6 +201,9 @@ const notPerTenant = "the platform's own revenue is not told apart by tenant yet
 
 // known says whether the figure is made of events.
 func (s spec) known() bool { return s.gauge == nil && s.sum != sum{} }
+
+// placed says whether the figure, as of now, asks for a part of the log and not just for balances.
+func (s spec) placed() bool { return s.gauge != nil || s.sum.source != entries }
 
 // shown is what a sum adds up to in the figure's unit.
 func (s spec) shown(amounts []money.Amount) any {

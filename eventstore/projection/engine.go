@@ -207,27 +207,40 @@ func (p *liveProjection) loadParked(ctx context.Context, q querier, lane int) er
 	return err
 }
 
-// keepUp folds one page after another, until it has to look again what is live. The next page is read and decoded while one is folded.
+// keepUp folds one page after another, until it has to look again what is live. Behind a full page the next one is read and decoded while
+// it is folded. Behind one that took all there was, reading waits: what comes in meanwhile is then one page, and not split into what was
+// read too early and what waits for two.
 func (e *Engine) keepUp(ctx context.Context, f *feed, l liveLane) error {
 	if len(l.projections) == 0 {
 		pause(ctx, min(e.idle, idleLook))
 		return errLookAgain
 	}
 	type work struct {
-		group []*liveProjection
-		page  page
+		group  []*liveProjection
+		page   page
+		folded chan struct{}
 	}
 	works := make(chan work)
 	steps, ctx := errgroup.WithContext(ctx)
 	steps.Go(func() error {
 		defer close(works)
 		for {
+			limit := f.limit
 			group, events, err := e.ahead(ctx, f, &l)
 			if err != nil || len(events) == 0 {
 				return err
 			}
+			w := work{group, e.decode(ctx, group, events), make(chan struct{})}
+			if len(events) == limit {
+				close(w.folded) // as far as reading is concerned
+			}
 			select {
-			case works <- work{group, e.decode(ctx, group, events)}:
+			case works <- w:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			select {
+			case <-w.folded:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -237,6 +250,11 @@ func (e *Engine) keepUp(ctx context.Context, f *feed, l liveLane) error {
 		for w := range works {
 			if err := e.foldOrPark(ctx, w.group, w.page); err != nil {
 				return err
+			}
+			select {
+			case <-w.folded:
+			default:
+				close(w.folded)
 			}
 		}
 		return nil

@@ -30,15 +30,19 @@ type news struct {
 	mu      sync.Mutex
 	any     bool
 	tenants map[uuid.UUID]struct{}
+	lanes   map[int]int64 // how far they were folded
 	some    chan struct{} // of one: there is something to tell
 }
 
-func newNews() *news { return &news{tenants: map[uuid.UUID]struct{}{}, some: make(chan struct{}, 1)} }
+func newNews() *news {
+	return &news{tenants: map[uuid.UUID]struct{}{}, lanes: map[int]int64{}, some: make(chan struct{}, 1)}
+}
 
 func (n *news) add(events []eventstore.Event) {
 	n.mu.Lock()
 	for i := range events {
 		n.tenants[events[i].Tenant] = struct{}{}
+		n.lanes[events[i].Lane] = events[i].Position
 	}
 	if len(n.tenants) > movedTenants {
 		clear(n.tenants)
@@ -48,10 +52,15 @@ func (n *news) add(events []eventstore.Event) {
 	notify(n.some)
 }
 
+// take is the message: "<lane>:<position>" of each lane that was folded, and the tenants, none of them for any.
 func (n *news) take() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var text strings.Builder
+	for lane, position := range n.lanes {
+		fmt.Fprintf(&text, "%d:%d ", lane, position)
+	}
+	clear(n.lanes)
 	for tenant := range n.tenants {
 		if !n.any {
 			text.WriteString(tenant.String() + " ")
@@ -89,9 +98,10 @@ func tellMoved(ctx context.Context, q querier, tenants string) error {
 
 // watchers are those who want to know.
 type watchers struct {
-	pool *pgxpool.Pool // says how to connect
-	mu   sync.Mutex
-	all  map[*watcher]struct{}
+	pool  *pgxpool.Pool // says how to connect
+	mu    sync.Mutex
+	all   map[*watcher]struct{}
+	lanes map[int]int64 // how far each was folded, as it was told last
 }
 
 type watcher struct {
@@ -128,6 +138,19 @@ func (r *Reader) Listen(ctx context.Context, logger *slog.Logger) error {
 	return nil
 }
 
+// passed tells whether it may be that lanes were folded up to a cursor. What was told is of whatever projection moved last, so yes is not
+// sure; no is, but for the time that a message travels.
+func (ws *watchers) passed(c eventstore.Cursor) bool {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for lane, want := range c {
+		if told, ok := ws.lanes[lane]; ok && told < want.Position {
+			return false
+		}
+	}
+	return true
+}
+
 func (ws *watchers) listen(ctx context.Context) error {
 	conn, err := pgx.ConnectConfig(ctx, ws.pool.Config().ConnConfig)
 	if err != nil {
@@ -148,11 +171,21 @@ func (ws *watchers) listen(ctx context.Context) error {
 }
 
 // tell wakes those whom a notification is about.
-func (ws *watchers) tell(tenants string) {
+func (ws *watchers) tell(message string) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
+	tenants := map[string]bool{}
+	for word := range strings.FieldsSeq(message) {
+		var lane int
+		var position int64
+		if n, err := fmt.Sscanf(word, "%d:%d", &lane, &position); err == nil && n == 2 {
+			ws.lanes[lane] = position
+			continue
+		}
+		tenants[word] = true
+	}
 	for w := range ws.all {
-		if tenants == "" || w.tenant == "" || strings.Contains(tenants, w.tenant) {
+		if len(tenants) == 0 || w.tenant == "" || tenants[w.tenant] {
 			notify(w.moved)
 		}
 	}

@@ -24,7 +24,7 @@ type Reader struct {
 
 // NewReader takes pools in the app role and in the staff role.
 func NewReader(app, staff *pgxpool.Pool) *Reader {
-	return &Reader{app: app, staff: staff, watchers: watchers{pool: staff, all: map[*watcher]struct{}{}}}
+	return &Reader{app: app, staff: staff, watchers: watchers{pool: staff, all: map[*watcher]struct{}{}, lanes: map[int]int64{}}}
 }
 
 // Query says what to read and how fresh it has to be.
@@ -41,25 +41,31 @@ const waitLook = 20 * time.Millisecond
 // Read runs read in a read-only transaction whose search_path is the projection's tables, and returns the cursor that the
 // snapshot reflects.
 func (r *Reader) Read(ctx context.Context, q Query, read func(context.Context, pgx.Tx) error) (eventstore.Cursor, error) {
-	cursor, err := r.once(ctx, q, read)
-	if !errors.Is(err, ErrBehind) || q.Wait <= 0 {
-		return cursor, err
+	if q.Wait <= 0 || r.watchers.passed(q.After) {
+		cursor, err := r.once(ctx, q, read)
+		if q.Wait <= 0 || !errors.Is(err, ErrBehind) {
+			return cursor, err
+		}
 	}
 	deadline := time.NewTimer(q.Wait)
 	defer deadline.Stop()
 	moved, stop := r.Moved(q.Tenant)
 	defer stop()
-	for { // it may have moved before somebody listened
-		if cursor, err = r.once(ctx, q, read); !errors.Is(err, ErrBehind) {
-			return cursor, err
+	for look := r.watchers.passed(q.After); ; { // it may have moved before somebody listened
+		if look {
+			if cursor, err := r.once(ctx, q, read); !errors.Is(err, ErrBehind) {
+				return cursor, err
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-deadline.C:
-			return cursor, err
+			return r.once(ctx, q, read)
 		case <-moved:
+			look = r.watchers.passed(q.After)
 		case <-time.After(waitLook):
+			look = true
 		}
 	}
 }
