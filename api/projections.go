@@ -48,16 +48,16 @@ type rebuildOrder struct {
 
 // job is long work, as it is or as it ended.
 type job struct {
-	ID      uuid.UUID          `json:"id"`
-	State   string             `json:"state" enum:"running,done,failed"`
-	Done    int64              `json:"done"`
-	Total   int64              `json:"total"`
-	Errors  []jobError         `json:"errors"`
+	ID      uuid.UUID             `json:"id"`
+	State   string                `json:"state" enum:"running,done,failed"`
+	Done    int64                 `json:"done"`
+	Total   int64                 `json:"total"`
+	Errors  []jobError            `json:"errors"`
 	Result  *projection.Condition `json:"result" doc:"The read model as the job left it"`
-	Action  string             `json:"action"`
-	Name    string             `json:"projection"`
-	BegunAt time.Time          `json:"begunAt"`
-	EndedAt *time.Time         `json:"endedAt"`
+	Action  string                `json:"action"`
+	Name    string                `json:"projection"`
+	BegunAt time.Time             `json:"begunAt"`
+	EndedAt *time.Time            `json:"endedAt"`
 }
 
 type jobError struct {
