@@ -44,9 +44,10 @@ func (s *server) look(r *http.Request, scope string) theme.Look {
 	return got.Looks[scope]
 }
 
-// shell is what surrounds a page of somebody; of nobody where there is no portal.
-func (s *server) shell(r *http.Request, title string, p *portal, who account) shell {
-	return shell{Title: title, Look: s.look(r, p.scope()), Scope: p.scope(), Portal: p, Account: who, Here: r.URL.Path}
+// shell is what surrounds a page of somebody who is signed in.
+func (s *server) shell(v visit, title string) shell {
+	scope := v.portal.scope()
+	return shell{Title: title, Look: s.look(v.r, scope), Scope: scope, Portal: v.portal, Account: v.who, Menu: v.portal.menu(v.r.URL.Path)}
 }
 
 // door is what surrounds a page of nobody, in the look of the portal that an address leads to.
@@ -62,41 +63,33 @@ func (s *server) me(w http.ResponseWriter, r *http.Request, p *portal) (account,
 		toLogin(w, r)
 		return account{}, false
 	}
-	var who struct {
-		User account `json:"user"`
-	}
-	if a.status != http.StatusOK || a.decode(&who) != nil {
+	var who account
+	if a.status != http.StatusOK || !who.read(a) {
 		render(w, r, failed(a), messagePage(s.door(r, p.Title, p.Home), a.fault().words()))
 		return account{}, false
 	}
-	return who.User, true
+	return who, true
 }
 
 // settings is the page of a portal's own choices, which today are what it looks like.
-func (s *server) settings(p *portal) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if who, ok := s.me(w, r, p); ok {
-			render(w, r, http.StatusOK, appearancePage(s.shell(r, "Appearance", p, who)))
-		}
-	}
+func (s *server) settings(v visit) {
+	render(v.w, v.r, http.StatusOK, appearancePage(s.shell(v, "Appearance")))
 }
 
 // appearance is the same for everybody, also before sign-in.
-func (s *server) appearance(w http.ResponseWriter, r *http.Request) {
-	client := portalNamed("client")
-	around := shell{Title: "Appearance", Scope: scopeClient}
-	if r.URL.Query().Get("scope") == scopeAdmin {
-		around.Scope = scopeAdmin
-	} else if a := s.call(r, client.Name, http.MethodGet, "/api/auth/me", nil, nil); a.status == http.StatusOK {
-		var who struct {
-			User account `json:"user"`
-		}
-		if a.decode(&who) == nil {
-			around.Portal, around.Account, around.Here = client, who.User, r.URL.Path
+func (s *server) appearance(v visit) {
+	if v.r.URL.Query().Get("scope") != scopeAdmin {
+		if a := s.call(v.r, v.portal.Name, http.MethodGet, "/api/auth/me", nil, nil); a.status == http.StatusOK && v.who.read(a) {
+			s.settings(v)
+			return
 		}
 	}
-	around.Look = s.look(r, around.Scope)
-	render(w, r, http.StatusOK, appearancePage(around))
+	around := shell{Title: "Appearance", Scope: scopeClient}
+	if v.r.URL.Query().Get("scope") == scopeAdmin {
+		around.Scope = scopeAdmin
+	}
+	around.Look = s.look(v.r, around.Scope)
+	render(v.w, v.r, http.StatusOK, appearancePage(around))
 }
 
 // appearanceURL is where a page without a session has its look chosen.

@@ -40,10 +40,19 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
+// header is one that the page adds of its own; without a value it is not sent.
+type header struct{ name, value string }
+
 // call asks the API as the browser behind r, with the session of the portal where one is named.
-func (s *server) call(r *http.Request, portal, method, path string, query url.Values, body []byte) *answer {
+func (s *server) call(r *http.Request, portal, method, path string, query url.Values, body []byte, more ...header) *answer {
 	a := &answer{header: http.Header{}}
-	s.api.ServeHTTP(a, s.request(r, portal, method, path, query, body))
+	req := s.request(r, portal, method, path, query, body)
+	for _, h := range more {
+		if h.value != "" {
+			req.Header.Set(h.name, h.value)
+		}
+	}
+	s.api.ServeHTTP(a, req)
 	a.WriteHeader(http.StatusOK)
 	return a
 }
@@ -80,7 +89,9 @@ type fault struct {
 	Code   string `json:"code"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
-	Errors []struct {
+	// ExistingID is the record that a duplicate is one of.
+	ExistingID string `json:"existingId"`
+	Errors     []struct {
 		Field   string `json:"field"`
 		Message string `json:"message"`
 	} `json:"errors"`

@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/streamflow/streamflow/web/ui"
 )
 
 // formTime is what a browser's date and time field takes and sends: a time without a zone.
@@ -21,6 +25,27 @@ type board struct {
 	Message  string     // why there are no figures
 }
 
+// kept is what another time is asked for with.
+func (b board) kept() []ui.Option {
+	var all []ui.Option
+	for _, name := range []string{"on", "tenantId"} {
+		if value := b.Query.Get(name); value != "" {
+			all = append(all, ui.Option{Value: name, Title: value})
+		}
+	}
+	return all
+}
+
+// now is the address of a page as it stands now.
+func now(path string, kept []ui.Option) templ.SafeURL {
+	q := url.Values{}
+	for _, k := range kept {
+		q.Add(k.Value, k.Title)
+	}
+	address := url.URL{Path: path, RawQuery: q.Encode()}
+	return templ.SafeURL(address.String())
+}
+
 // liveURL is where the page hears of changes. What was known at a past time never changes, and has none.
 func (b board) liveURL() string {
 	if b.Query.Get("at") != "" || b.Message != "" {
@@ -31,31 +56,26 @@ func (b board) liveURL() string {
 	return "/live?" + q.Encode()
 }
 
-func (s *server) dashboard(p *portal) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		who, ok := s.me(w, r, p)
-		if !ok {
-			return
-		}
-		b := board{Shell: s.shell(r, p.Title, p, who), Portal: p, Query: statsQuery(r), AtField: r.URL.Query().Get("at")}
-		a := s.call(r, p.Name, http.MethodGet, "/api/portals/"+p.Name+"/stats", b.Query, nil)
-		if a.noSession() {
-			toLogin(w, r)
-			return
-		}
-		var figures statsAnswer
-		if a.status != http.StatusOK || a.decode(&figures) != nil {
-			b.Message = a.fault().words()
-			render(w, r, failed(a), dashboardPage(b))
-			return
-		}
-		b.Shell.Then = b.Query.Get("at") != ""
-		b.Sections, b.At = p.sections(figures), figures.At
-		if b.AtField != "" {
-			b.AtField = figures.At.UTC().Format(formTime)
-		}
-		render(w, r, http.StatusOK, dashboardPage(b))
+func (s *server) dashboard(v visit) {
+	p, asked := v.portal, v.r.URL.Query()
+	b := board{Shell: s.shell(v, p.Title), Portal: p, Query: statsQuery(v.r), AtField: asked.Get("at")}
+	a := s.call(v.r, p.Name, http.MethodGet, "/api/portals/"+p.Name+"/stats", b.Query, nil)
+	if a.noSession() {
+		toLogin(v.w, v.r)
+		return
 	}
+	var figures statsAnswer
+	if a.status != http.StatusOK || a.decode(&figures) != nil {
+		b.Message = a.fault().words()
+		render(v.w, v.r, failed(a), dashboardPage(b))
+		return
+	}
+	b.Shell.Then = b.Query.Get("at") != ""
+	b.Sections, b.At = p.sections(figures), figures.At
+	if b.AtField != "" {
+		b.AtField = figures.At.UTC().Format(formTime)
+	}
+	render(v.w, v.r, http.StatusOK, dashboardPage(b))
 }
 
 // failed is the status of a page that could not be made from the answer.
@@ -75,11 +95,17 @@ func statsQuery(r *http.Request) url.Values {
 		}
 	}
 	if at := q.Get("at"); at != "" {
-		for _, layout := range []string{formTime, "2006-01-02T15:04"} {
-			if t, err := time.Parse(layout, at); err == nil {
-				q.Set("at", t.Format(time.RFC3339)) // the form says that it is UTC
-			}
-		}
+		q.Set("at", formMoment(at))
 	}
 	return q
+}
+
+// formMoment is a time as the API takes it: a form's field names no zone, and the form says that it is UTC.
+func formMoment(at string) string {
+	for _, layout := range []string{formTime, "2006-01-02T15:04"} {
+		if t, err := time.Parse(layout, at); err == nil {
+			return t.Format(time.RFC3339)
+		}
+	}
+	return at
 }

@@ -13,12 +13,8 @@ import (
 // portal is one of the four: where its home is, and what its dashboard calls each figure, in the order shown.
 type portal struct {
 	Name, Title, Home string
-	Pages             []link
 	Groups            []group
 }
-
-// link is one of a portal's pages as its list of pages shows it.
-type link struct{ Address, Title, Icon string }
 
 type group struct {
 	Title  string
@@ -30,7 +26,7 @@ type label struct{ Name, Title, Noun string }
 
 // portals are the four dashboards. A figure that the API answers and no table names is shown last, by its public name.
 var portals = []*portal{
-	{Name: "client", Title: "Workspace", Home: "/dashboard", Pages: []link{{"/dashboard", "Dashboard", "dashboard"}, {"/appearance", "Appearance", "appearance"}}, Groups: []group{
+	{Name: "client", Title: "Workspace", Home: "/dashboard", Groups: []group{
 		{"Leads, last 90 days", []label{
 			{"leadsNew90d", "New leads", "leads"}, {"leadsConverted90d", "Converted leads", "leads"},
 			{"conversionRate90d", "Conversion rate", ""}, {"leadsHot", "Hot leads", "open leads with a score of 70 or more"},
@@ -44,7 +40,7 @@ var portals = []*portal{
 			{"ticketsOpen", "Open tickets", "tickets"}, {"tasksDue", "Tasks due", "tasks"},
 		}},
 	}},
-	{Name: "provider", Title: "Provider", Home: "/provider", Pages: []link{{"/provider", "Dashboard", "dashboard"}, {"/provider/settings", "Appearance", "appearance"}}, Groups: []group{
+	{Name: "provider", Title: "Provider", Home: "/provider", Groups: []group{
 		{"Revenue", []label{
 			{"mrr", "Monthly recurring revenue", ""}, {"revenuePaid", "Paid", ""}, {"revenueOutstanding", "Outstanding", ""}, {"revenueOverdue", "Overdue", ""},
 		}},
@@ -60,7 +56,7 @@ var portals = []*portal{
 			{"eventsTotal", "Events recorded", "events"},
 		}},
 	}},
-	{Name: "accountant", Title: "Accounting", Home: "/accountant", Pages: []link{{"/accountant", "Dashboard", "dashboard"}, {"/accountant/settings", "Appearance", "appearance"}}, Groups: []group{
+	{Name: "accountant", Title: "Accounting", Home: "/accountant", Groups: []group{
 		{"Income", []label{
 			{"revenuePaid", "Paid", ""}, {"revenueThisMonth", "Paid this month", ""}, {"taxCollected", "Tax collected", ""},
 		}},
@@ -70,7 +66,7 @@ var portals = []*portal{
 		}},
 		{"Documents", []label{{"invoicesIssued", "Issued invoices", "invoices"}, {"creditNotes", "Credit notes", "credit notes"}}},
 	}},
-	{Name: "developer", Title: "Developer", Home: "/developer", Pages: []link{{"/developer", "Dashboard", "dashboard"}, {galleryPath, "Gallery", "parts"}, {"/developer/settings", "Appearance", "appearance"}}, Groups: []group{
+	{Name: "developer", Title: "Developer", Home: "/developer", Groups: []group{
 		{"Requests, last 24 hours", []label{
 			{"requests24h", "Requests", "requests"}, {"errorRate24h", "Error rate", ""}, {"latencyP50Ms", "Median latency", ""},
 			{"latencyP95Ms", "95th percentile latency", ""}, {"rateLimited24h", "Over a rate limit", "requests"},

@@ -29,54 +29,43 @@ type gallery struct {
 	Notes []ui.Note
 }
 
-func (s *server) galleryPages(r chi.Router) {
-	p := portalNamed("developer")
-	r.Get(galleryPath, func(w http.ResponseWriter, r *http.Request) {
-		if who, ok := s.me(w, r, p); ok {
-			s.showGallery(w, r, who, http.StatusOK, sampleForm(nil))
-		}
-	})
-	r.Post(galleryPath, func(w http.ResponseWriter, r *http.Request) {
-		who, ok := s.me(w, r, p)
-		if !ok {
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			form := sampleForm(nil)
-			form.Message = "The form could not be read. Please try again."
-			s.showGallery(w, r, who, http.StatusBadRequest, form)
-			return
-		}
-		form := sampleForm(r.PostForm)
-		if slices.ContainsFunc(form.Fields, func(f ui.Field) bool { return f.Error != "" }) {
-			s.showGallery(w, r, who, http.StatusUnprocessableEntity, form)
-			return
-		}
-		http.Redirect(w, r, galleryPath+"?done=saved", http.StatusSeeOther)
-	})
-	r.Post(galleryPath+"/{action}", func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := s.me(w, r, p); ok {
-			http.Redirect(w, r, galleryPath+"?"+url.Values{"done": {chi.URLParam(r, "action")}}.Encode(), http.StatusSeeOther)
-		}
-	})
+func (s *server) gallery(v visit) { s.showGallery(v, http.StatusOK, sampleForm(nil)) }
+
+func (s *server) sendSample(v visit) {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	if err := v.r.ParseForm(); err != nil {
+		form := sampleForm(nil)
+		form.Message = "The form could not be read. Please try again."
+		s.showGallery(v, http.StatusBadRequest, form)
+		return
+	}
+	form := sampleForm(v.r.PostForm)
+	if slices.ContainsFunc(form.Fields, func(f ui.Field) bool { return f.Error != "" }) {
+		s.showGallery(v, http.StatusUnprocessableEntity, form)
+		return
+	}
+	http.Redirect(v.w, v.r, galleryPath+"?done=saved", http.StatusSeeOther)
 }
 
-// done are the notes of what a sample's buttons did.
-var done = map[string]ui.Note{
+func (s *server) pressSample(v visit) {
+	http.Redirect(v.w, v.r, galleryPath+"?"+url.Values{"done": {chi.URLParam(v.r, "action")}}.Encode(), http.StatusSeeOther)
+}
+
+// sampleNotes say what a sample's buttons did.
+var sampleNotes = map[string]ui.Note{
 	"saved":    {Tone: ui.Success, Text: "The lead was saved.", Undo: galleryPath + "/undone"},
 	"undone":   {Tone: ui.Info, Text: "It is as it was before."},
 	"deleted":  {Tone: ui.Warning, Text: "The lead was archived. Its history stays."},
 	"reminded": {Tone: ui.Danger, Text: "No reminder was sent: these invoices do not exist."},
 }
 
-func (s *server) showGallery(w http.ResponseWriter, r *http.Request, who account, status int, form ui.Form) {
-	g := gallery{Shell: s.shell(r, "Gallery", portalNamed("developer"), who), Form: form, Table: sampleTable(r.URL.Query())}
-	if note, ok := done[r.URL.Query().Get("done")]; ok {
+func (s *server) showGallery(v visit, status int, form ui.Form) {
+	g := gallery{Shell: s.shell(v, "Gallery"), Form: form, Table: sampleTable(v.r.URL.Query())}
+	if note, ok := sampleNotes[v.r.URL.Query().Get("done")]; ok {
 		note.Dismiss = galleryPath
 		g.Notes = append(g.Notes, note)
 	}
-	render(w, r, status, galleryPage(g))
+	render(v.w, v.r, status, galleryPage(g))
 }
 
 // sampleForm is the form as somebody sent it; nil: as nobody did.
@@ -148,7 +137,7 @@ const samplePage = 10
 
 // sampleTable is a page of the sample list, narrowed and sorted as its address says. What it does not know, it does not heed.
 func sampleTable(q url.Values) ui.Table {
-	q = strip(q, "q", "status", "sort", "cursor")
+	q = strip(q, "q", "status", "sort", "cursor", "trail")
 	t := ui.Table{
 		ID: "invoices", Caption: "Invoices", View: ui.View{Path: galleryPath, Query: q}, Selects: galleryPath + "/reminded", Action: "Send a reminder",
 		Filters: []ui.Field{{Name: "q", Label: "Client"}, {Name: "status", Label: "Status"}},
@@ -169,9 +158,6 @@ func sampleTable(q url.Values) ui.Table {
 		from = i
 	}
 	to := min(from+samplePage, len(rows))
-	if from > 0 {
-		t.Prev = strconv.Itoa(max(0, from-samplePage))
-	}
 	if to < len(rows) {
 		t.Next = strconv.Itoa(to)
 	}

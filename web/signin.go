@@ -13,10 +13,23 @@ const maxForm = 64 << 10
 
 // account is who is signed in.
 type account struct {
+	ID     string `json:"id"`
 	Email  string `json:"email"`
 	Name   string `json:"name"`
 	Role   string `json:"role"`
 	Portal string `json:"portal"`
+}
+
+// read takes the account from an answer of the API.
+func (a *account) read(from *answer) bool {
+	var got struct {
+		User account `json:"user"`
+	}
+	if from.decode(&got) != nil {
+		return false
+	}
+	*a = got.User
+	return true
 }
 
 // shown is what the header calls somebody.
@@ -32,9 +45,10 @@ type signIn struct {
 	Email, Next, Message string
 }
 
-func (s *server) loginForm(w http.ResponseWriter, r *http.Request) {
+func (s *server) loginForm(v visit) {
+	r := v.r
 	form := signIn{Next: ownPath(r.URL.Query().Get("next"))}
-	render(w, r, http.StatusOK, loginPage(s.signInDoor(r, form), form))
+	render(v.w, r, http.StatusOK, loginPage(s.signInDoor(r, form), form))
 }
 
 // signInDoor surrounds the form in the look of the portal that it leads to.
@@ -42,7 +56,8 @@ func (s *server) signInDoor(r *http.Request, form signIn) shell {
 	return s.door(r, "Sign in", form.Next)
 }
 
-func (s *server) login(w http.ResponseWriter, r *http.Request) {
+func (s *server) login(v visit) {
+	w, r := v.w, v.r
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		form := signIn{Message: "The form could not be read. Please try again."}
@@ -65,12 +80,10 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 		render(w, r, a.status, loginPage(s.signInDoor(r, form), form))
 		return
 	}
-	var got struct {
-		User account `json:"user"`
-	}
+	var who account
 	home := (*portal)(nil)
-	if a.decode(&got) == nil {
-		home = portalNamed(got.User.Portal)
+	if who.read(a) {
+		home = portalNamed(who.Portal)
 	}
 	if home == nil {
 		form.Message = "This account needs a further step to sign in, which this page does not offer."
@@ -86,7 +99,8 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 }
 
 // logout ends the session of the portal that the form names, and leaves those of others open.
-func (s *server) logout(w http.ResponseWriter, r *http.Request) {
+func (s *server) logout(v visit) {
+	w, r := v.w, v.r
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	name := r.PostFormValue("portal")
 	if portalNamed(name) == nil {

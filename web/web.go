@@ -31,27 +31,21 @@ func New(api http.Handler) http.Handler {
 	r.Get("/assets/{file}", s.asset)
 	r.Group(func(r chi.Router) {
 		r.Use(middleware.Compress(5, "text/html")) // no page holds a secret that its packed length could tell
-		s.pages(r)
+		for _, sc := range screens() {
+			if sc.get != nil {
+				r.Get(sc.path, s.serve(sc, sc.get))
+			}
+			if sc.post != nil {
+				r.Post(sc.path, s.serve(sc, sc.post))
+			}
+		}
 	})
 	return r
 }
 
-// pages are all addresses that people see.
-func (s *server) pages(r chi.Router) {
-	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, portalNamed("client").Home, http.StatusSeeOther)
-	})
-	r.Get("/login", s.loginForm)
-	r.Post("/login", s.login)
-	r.Post("/logout", s.logout)
-	for _, p := range portals {
-		r.Get(p.Home, s.dashboard(p))
-		if p.Name != "client" { // whose /admin is for owners; what it looks like is everybody's
-			r.Get(p.Home+"/settings", s.settings(p))
-		}
-	}
-	r.Get("/appearance", s.appearance)
-	s.galleryPages(r)
+// start leads to the portal that most people have.
+func (s *server) start(v visit) {
+	http.Redirect(v.w, v.r, portalNamed("client").Home, http.StatusSeeOther)
 }
 
 // headers tells browsers to take a page for nothing more than it is, and to keep none of it.

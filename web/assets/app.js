@@ -1,4 +1,5 @@
-// Exchanges a dashboard's tiles when the server says that a figure changed. Every page works without this file.
+// Exchanges a dashboard's tiles when the server says that a figure changed, and shows a page of one form as a dialog. Every page
+// works without this file.
 "use strict";
 
 const container = document.querySelector("[data-live]");
@@ -52,3 +53,56 @@ if (container && state) {
   window.addEventListener("pageshow", (event) => event.persisted && open());
   if (!document.hidden) open();
 }
+
+// What a link to a form leads to, without leaving the page. The server judges what is sent as it does where there are no scripts: what
+// it refuses is shown in the dialog, and where it leads to another page the browser goes.
+const askIn = (dialog, html) => {
+  const form = new DOMParser().parseFromString(html, "text/html").querySelector("[data-form]");
+  if (!form) return false;
+  dialog.replaceChildren(document.adoptNode(form));
+  (dialog.querySelector("[autofocus]") ?? dialog.querySelector("input:not([type=hidden]), select, textarea"))?.focus();
+  return true;
+};
+
+const ask = async (link) => {
+  const answer = await fetch(link.href);
+  const html = await answer.text();
+  const dialog = document.createElement("dialog");
+  dialog.className = "asking";
+  dialog.setAttribute("aria-labelledby", "form-title");
+  if (answer.redirected || !askIn(dialog, html)) return location.assign(answer.url);
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    link.focus();
+  });
+  dialog.addEventListener("click", (event) => {
+    if (!event.target.closest(".actions a")) return;
+    event.preventDefault();
+    dialog.close();
+  });
+  dialog.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = event.submitter;
+    if (button?.ariaBusy === "true") return;
+    if (button) button.ariaBusy = "true";
+    try {
+      const sent = await fetch(event.target.action, { method: "POST", body: new URLSearchParams(new FormData(event.target)) });
+      if (sent.redirected || !askIn(dialog, await sent.text())) location.assign(sent.url);
+    } catch {
+      event.target.submit(); // the browser says itself what is wrong with the line
+    }
+  });
+  dialog.showModal();
+  askFocus(dialog);
+};
+
+// A dialog that opens puts the focus on its first control, which should be one that is asked for.
+const askFocus = (dialog) => dialog.querySelector("input:not([type=hidden]), select, textarea")?.focus();
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[data-dialog]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || !("showModal" in HTMLDialogElement.prototype)) return;
+  event.preventDefault();
+  ask(link).catch(() => location.assign(link.href));
+});

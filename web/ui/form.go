@@ -8,6 +8,7 @@ type Form struct {
 	ID     string // begins the ids of its fields
 	Action string
 	Key    string // Idempotency-Key of what it asks for; empty where that is of no matter
+	Hidden []Option
 	Fields []Field
 	Submit string
 	Cancel string // address to go to instead; empty where there is none
@@ -15,7 +16,17 @@ type Form struct {
 	Still bool
 	// Message is what was wrong with the whole, beside the fields' own.
 	Message string
+	// Instead is where to go rather; without a title there is no such place.
+	Instead Way
+	// Danger: what it asks for cannot be taken back.
+	Danger bool
 }
+
+// KeyField is the field that carries a form's Key.
+const KeyField = "idempotencyKey"
+
+// Way is an address and what it is called.
+type Way struct{ Address, Title string }
 
 // Field is one thing that is asked for.
 type Field struct {
@@ -42,6 +53,17 @@ func (f Form) wrong() []Field {
 		}
 	}
 	return all
+}
+
+// Blame says what is wrong with a field; false where the form has none of that name.
+func (f *Form) Blame(name, message string) bool {
+	for i := range f.Fields {
+		if f.Fields[i].Name == name {
+			f.Fields[i].Error = message
+			return true
+		}
+	}
+	return false
 }
 
 // count is the head of the summary.

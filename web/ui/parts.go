@@ -15,6 +15,17 @@ type Entry struct {
 	Title, Text string
 	Actor       string
 	Tone        Tone
+	Then        string // address of the page as it stood just after; empty where there is none
+	Current     bool   // the page is as of then
+	Later       bool   // it had not happened yet, as of when the page is
+}
+
+// Moments is the way through what was at each of a record's events, the oldest first and now last.
+type Moments struct {
+	Label string
+	Steps []Entry
+	Now   string // address of the page as it stands now
+	Past  bool   // the page stands as it was
 }
 
 // Note is something that is said in passing. It stays until who reads it takes it away: nothing runs out while it is read.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 )
@@ -19,10 +20,15 @@ type View struct {
 const (
 	sortParameter = "sort"   // a field's name, with - before it for the largest first
 	pageParameter = "cursor" // where a page begins
+	// trailParameter are the beginnings of the pages before it, dots between: the API tells of the next page alone.
+	trailParameter = "trail"
 )
 
-// address is the view with some parameters changed; an empty value takes one away.
-func (v View) address(changes map[string]string) templ.SafeURL {
+// maxTrail is how many pages back a list goes, page by page; an address must stay one that servers and people take.
+const maxTrail = 12
+
+// with is the view with some parameters changed; an empty value takes one away.
+func (v View) with(changes map[string]string) View {
 	q := maps.Clone(v.Query)
 	if q == nil {
 		q = url.Values{}
@@ -32,7 +38,12 @@ func (v View) address(changes map[string]string) templ.SafeURL {
 			q.Del(name)
 		}
 	}
-	address := url.URL{Path: v.Path, RawQuery: q.Encode()}
+	return View{v.Path, q}
+}
+
+// Address is where the view is.
+func (v View) Address() templ.SafeURL {
+	address := url.URL{Path: v.Path, RawQuery: v.Query.Encode()}
 	return templ.SafeURL(address.String())
 }
 
@@ -53,24 +64,46 @@ func (v View) SortBy(key string) templ.SafeURL {
 	if v.Sorted(key) == "ascending" {
 		order = "-" + key
 	}
-	return v.address(map[string]string{sortParameter: order, pageParameter: ""})
+	return v.with(map[string]string{sortParameter: order, pageParameter: "", trailParameter: ""}).Address()
 }
 
 // Without is the view without one of its filters.
 func (v View) Without(filter string) templ.SafeURL {
-	return v.address(map[string]string{filter: "", pageParameter: ""})
+	return v.with(map[string]string{filter: "", pageParameter: "", trailParameter: ""}).Address()
 }
 
-// At is another page of the view.
-func (v View) At(cursor string) templ.SafeURL {
-	return v.address(map[string]string{pageParameter: cursor})
+// trail are the beginnings of the pages before this one, as far as they are known. The first page's is not among them.
+func (v View) trail() []string {
+	return strings.FieldsFunc(v.Query.Get(trailParameter), func(r rune) bool { return r == '.' })
 }
 
-// kept are the parameters that a form of filters sends with its own.
-func (v View) kept(filters []Field) []Option {
+// Following is the view's next page.
+func (v View) Following(cursor string) View {
+	trail := v.trail()
+	if here := v.Query.Get(pageParameter); here != "" {
+		trail = append(trail, here)
+	}
+	return v.with(map[string]string{pageParameter: cursor, trailParameter: strings.Join(trail[max(0, len(trail)-maxTrail):], ".")})
+}
+
+// Preceding is the page before this one where it is known, else the first; false on the first.
+func (v View) Preceding() (View, bool) {
+	trail := v.trail()
+	if len(trail) == 0 {
+		return v.First(), v.Query.Get(pageParameter) != ""
+	}
+	last := len(trail) - 1
+	return v.with(map[string]string{pageParameter: trail[last], trailParameter: strings.Join(trail[:last], ".")}), true
+}
+
+// First is the view's first page.
+func (v View) First() View { return v.with(map[string]string{pageParameter: "", trailParameter: ""}) }
+
+// Kept are the parameters that a form sends with its own, those named. What it asks for begins at its first page.
+func (v View) Kept(own ...string) []Option {
 	var all []Option
 	for _, name := range slices.Sorted(maps.Keys(v.Query)) {
-		if name == pageParameter || slices.ContainsFunc(filters, func(f Field) bool { return f.Name == name }) {
+		if name == pageParameter || name == trailParameter || slices.Contains(own, name) {
 			continue
 		}
 		for _, value := range v.Query[name] {
@@ -78,6 +111,15 @@ func (v View) kept(filters []Field) []Option {
 		}
 	}
 	return all
+}
+
+// kept are the parameters that a form of filters sends with its own.
+func (v View) kept(filters []Field) []Option {
+	own := make([]string, len(filters))
+	for i, f := range filters {
+		own[i] = f.Name
+	}
+	return v.Kept(own...)
 }
 
 // Table is a page of a list.
@@ -88,7 +130,7 @@ type Table struct {
 	Columns     []Column
 	Rows        []Row
 	Range       string // "1–25 of 137", or what is known of it
-	Next, Prev  string // cursors; empty where there is no such page
+	Next        string // where the next page begins; empty where there is none
 	Empty       Nothing
 	Selects     string // address of what is done to the rows that are ticked; empty where nothing is
 	Action      string // what that is called
@@ -106,6 +148,21 @@ type Row struct {
 	ID    string
 	Name  string // of the record, for who hears the page
 	Cells []Cell
+	Steps []Step // what can be done with it, the likeliest first
+}
+
+// Step is something that can be done with a record: a form of one button, or a link to a page that asks first, which is
+// a dialog where scripts run.
+type Step struct {
+	Title, Address string
+	Posts          bool
+	Key            string // Idempotency-Key of what it posts
+	Back           string // where it leads back to
+}
+
+// steps says whether anything can be done with any row.
+func (t Table) steps() bool {
+	return slices.ContainsFunc(t.Rows, func(r Row) bool { return len(r.Steps) > 0 })
 }
 
 // Cell is one value; a link where it has an address, a badge where it has a tone.
@@ -118,6 +175,7 @@ type Cell struct {
 type Nothing struct {
 	Title, Text  string
 	Link, Action string
+	Asks         bool // the link leads to a form, which is a dialog where scripts run
 }
 
 // chips are the filters that are set.

@@ -20,12 +20,13 @@ func render(t *testing.T, c templ.Component) string {
 func TestAViewsLinksChangeOneThing(t *testing.T) {
 	v := View{"/leads", url.Values{"q": {"a&b"}, "status": {"new"}, "sort": {"name"}, "cursor": {"c2"}}}
 	for got, want := range map[templ.SafeURL]string{
-		v.SortBy("name"):        "/leads?q=a%26b&sort=-name&status=new",
-		v.SortBy("value"):       "/leads?q=a%26b&sort=value&status=new",
-		v.Without("q"):          "/leads?sort=name&status=new",
-		v.At("c3"):              "/leads?cursor=c3&q=a%26b&sort=name&status=new",
-		View{"/x", nil}.At("1"): "/x?cursor=1",
-		View{"/x", nil}.At(""):  "/x",
+		v.SortBy("name"):                         "/leads?q=a%26b&sort=-name&status=new",
+		v.SortBy("value"):                        "/leads?q=a%26b&sort=value&status=new",
+		v.Without("q"):                           "/leads?sort=name&status=new",
+		v.Following("c3").Address():              "/leads?cursor=c3&q=a%26b&sort=name&status=new&trail=c2",
+		v.First().Address():                      "/leads?q=a%26b&sort=name&status=new",
+		View{"/x", nil}.Following("1").Address(): "/x?cursor=1",
+		View{"/x", nil}.First().Address():        "/x",
 	} {
 		if string(got) != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -42,6 +43,37 @@ func TestAViewsLinksChangeOneThing(t *testing.T) {
 	filters := []Field{{Name: "q"}, {Name: "status"}}
 	if kept := v.kept(filters); len(kept) != 1 || kept[0] != (Option{"sort", "name"}) {
 		t.Errorf("a filter begins anew, sorted as before: %v", kept)
+	}
+}
+
+// TestAListGoesBackAsItCame: the API tells of the next page alone, and so the address remembers those before.
+func TestAListGoesBackAsItCame(t *testing.T) {
+	first := View{"/x", url.Values{"q": {"a"}}}
+	if _, ok := first.Preceding(); ok {
+		t.Error("there is nothing before the first page")
+	}
+	second := first.Following("c1")
+	third := second.Following("c2")
+	for _, c := range []struct{ from, want View }{{second, first}, {third, second}, {third.Following("c3"), third}} {
+		if got, ok := c.from.Preceding(); !ok || got.Address() != c.want.Address() {
+			t.Errorf("before %s: %s, want %s", c.from.Address(), got.Address(), c.want.Address())
+		}
+	}
+	far := first
+	for range 100 {
+		far = far.Following("a-token-as-long-as-they-are")
+	}
+	if n := len(far.Address()); n > 500 {
+		t.Errorf("an address of %d characters", n)
+	}
+	for range maxTrail {
+		far, _ = far.Preceding()
+	}
+	if got, ok := far.Preceding(); !ok || got.Address() != first.Address() {
+		t.Errorf("what is forgotten begins anew: %s", got.Address())
+	}
+	if got := third.SortBy("name"); strings.Contains(string(got), "trail") {
+		t.Errorf("another order has other pages: %s", got)
 	}
 }
 
@@ -82,7 +114,8 @@ func TestNoAddressRuns(t *testing.T) {
 	for name, c := range map[string]templ.Component{
 		"cell": content(Cell{Text: "x", Href: bad}), "tab": Tabs("x", []Tab{{Address: bad}}), "menu": MenuOf("m", "x", []Tab{{Address: bad}}), "empty": Empty(Nothing{Link: bad}),
 		"failed": Failed("x", bad), "toast": Toasts([]Note{{Undo: bad, Dismiss: bad}}), "dialog": Dialog(Modal{Action: bad}), "form": FormOf(Form{Action: bad, Cancel: bad}),
-		"table": TableOf(Table{Selects: bad, Rows: []Row{{}}}),
+		"table": TableOf(Table{Selects: bad, Rows: []Row{{}}}), "steps": Steps("x", "x", []Step{{Address: bad}, {Address: bad, Posts: true}}),
+		"moments": MomentsOf(Moments{Now: bad, Steps: []Entry{{Then: bad}}}), "timeline": Timeline([]Entry{{Then: bad}}), "instead": FormOf(Form{Message: "x", Instead: Way{bad, "x"}}),
 	} {
 		if got := render(t, c); strings.Contains(got, "javascript") {
 			t.Errorf("%s: %s", name, got)
@@ -94,12 +127,12 @@ func TestATable(t *testing.T) {
 	table := Table{
 		ID: "t", Caption: "Leads", View: View{"/leads", url.Values{"sort": {"-name"}, "status": {"new"}}}, Range: "1–1 of 2", Next: "c2",
 		Filters: []Field{{Name: "status", Label: "Status", Options: []Option{{"new", "New"}}}}, Columns: []Column{{Key: "name", Title: "Name", Sorts: true}, {Key: "value", Title: "Value", Number: true}},
-		Rows: []Row{{ID: "1", Name: "Ann", Cells: []Cell{{Text: "<b>Ann</b>", Href: "/leads/1"}, {Text: "Won", Tone: Success}}}}, Empty: Nothing{Title: "None"},
+		Rows: []Row{{ID: "1", Name: "Ann", Cells: []Cell{{Text: "<b>Ann</b>", Href: "/leads/1"}, {Text: "Won", Tone: Success}}, Steps: []Step{{Title: "Contact", Address: "/leads/1/contact", Posts: true, Key: "k", Back: "/leads"}, {Title: "Edit", Address: "/leads/1/edit"}}}}, Empty: Nothing{Title: "None"},
 	}
 	got := render(t, TableOf(table))
 	for _, want := range []string{
 		`aria-sort="descending"`, `<caption id="t-caption">Leads</caption>`, `scope="col"`, `scope="row"`, "&lt;b&gt;Ann", `data-label="Value"`, `<span class="badge success">Won</span>`,
-		`href="/leads?sort=-name"`, `Status: <b>New</b>`, `<input type="hidden" name="sort" value="-name">`, `<option value="new" selected>New</option>`, `rel="next" href="/leads?cursor=c2&amp;sort=-name&amp;status=new"`, `aria-disabled="true"`, "1–1 of 2",
+		`href="/leads?sort=-name"`, `Status: <b>New</b>`, `<input type="hidden" name="sort" value="-name">`, `<option value="new" selected>New</option>`, `rel="next" href="/leads?cursor=c2&amp;sort=-name&amp;status=new"`, `aria-disabled="true"`, `name="back" value="/leads"`, `action="/leads/1/contact"`, `popovertarget="more-1"`, `href="/leads/1/edit" data-dialog`, "1–1 of 2",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in %s", want, got)
@@ -108,7 +141,7 @@ func TestATable(t *testing.T) {
 	if strings.Contains(got, "checkbox") || strings.Contains(got, "None") {
 		t.Errorf("%s", got)
 	}
-	table.Selects, table.Action = "/bulk", "Assign"
+	table.Selects, table.Action, table.Rows[0].Steps = "/bulk", "Assign", nil
 	if got := render(t, TableOf(table)); !strings.Contains(got, `<input type="checkbox" name="id" value="1" aria-label="Ann"`) || !strings.Contains(got, `action="/bulk"`) {
 		t.Errorf("%s", got)
 	}

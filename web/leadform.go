@@ -1,0 +1,358 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/streamflow/streamflow/domain/lead"
+	"github.com/streamflow/streamflow/domain/money"
+	"github.com/streamflow/streamflow/web/ui"
+)
+
+// The steps of a lead, by the names of the API's routes.
+const (
+	stepContact    = "contact"
+	stepQualify    = "qualify"
+	stepConvert    = "convert"
+	stepDisqualify = "disqualify"
+)
+
+// leadFields are what is asked of a lead. Which of them it needs is for the API to say.
+var leadFields = []ui.Field{
+	{Name: "name", Label: "Name", Kind: "text", Autocomplete: "off"},
+	{Name: "company", Label: "Company", Kind: "text", Autocomplete: "off"},
+	{Name: "email", Label: "E-mail", Kind: "email", Autocomplete: "off"},
+	{Name: "phone", Label: "Phone", Kind: "tel", Autocomplete: "off"},
+	{Name: "source", Label: "Source", Kind: "text", Hint: "Where the lead came from, like website or referral."},
+	{Name: "ownerId", Label: "Owner", Kind: "select"},
+	{Name: "value", Label: "Expected value", Kind: "text", Hint: "Like 1800 or 1800.50."},
+	{Name: "currency", Label: "Currency", Kind: "select"},
+	{Name: "externalId", Label: "External id", Kind: "text", Hint: "What another system calls it."},
+	{Name: "tags", Label: "Tags", Kind: "text", Hint: "With commas between them."},
+	{Name: "notes", Label: "Notes", Kind: "textarea"},
+}
+
+// leadCurrencies are offered; a lead's own is too.
+var leadCurrencies = []string{"USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY"}
+
+// formPage is a page of one form, which is a dialog where scripts run.
+type formPage struct {
+	Shell shell
+	Form  ui.Form
+	Text  string
+	Notes []ui.Note
+}
+
+// leadForm asks for a lead's fields, as a function has them.
+func leadForm(title string, people colleagues, value func(name string) string) ui.Form {
+	f := ui.Form{ID: "lead", Key: newKey(), Submit: title, Fields: slices.Clone(leadFields)}
+	for i := range f.Fields {
+		field := &f.Fields[i]
+		field.Value = value(field.Name)
+		switch field.Name {
+		case "ownerId":
+			field.Options = append([]ui.Option{{Title: "Nobody"}}, people.options(field.Value)...)
+		case "currency":
+			codes := leadCurrencies
+			if field.Value != "" && !slices.Contains(codes, field.Value) {
+				codes = append([]string{field.Value}, codes...)
+			}
+			for _, code := range codes {
+				field.Options = append(field.Options, ui.Option{Value: code, Title: code})
+			}
+		}
+	}
+	return f
+}
+
+// field is a lead's field as a form has it.
+func (l leadRecord) field(name string) string {
+	switch name {
+	case "name":
+		return l.Name
+	case "company":
+		return l.Company
+	case "email":
+		return l.Email
+	case "phone":
+		return l.Phone
+	case "source":
+		return l.Source
+	case "ownerId":
+		return l.OwnerID
+	case "value":
+		if l.Value.IsZero() {
+			return ""
+		}
+		return l.Value.Major()
+	case "currency":
+		return l.Value.Currency
+	case "externalId":
+		return l.ExternalID
+	case "tags":
+		return strings.Join(l.Tags, ", ")
+	case "notes":
+		return l.Notes
+	}
+	return ""
+}
+
+// leadBody is what a form says of a lead; a field without a value is null, which takes it away. A sum that is none is blamed on its
+// field.
+func leadBody(form *ui.Form, sent url.Values) (body map[string]any, ok bool) {
+	body = map[string]any{}
+	for _, f := range form.Fields {
+		if value := sent.Get(f.Name); value != "" {
+			body[f.Name] = value
+		} else {
+			body[f.Name] = nil
+		}
+	}
+	delete(body, "currency")
+	if text := sent.Get("value"); text != "" {
+		sum, err := money.ParseMajor(text, sent.Get("currency"))
+		if err != nil {
+			form.Blame("value", "Enter a number like 1800 or 1800.50, without a sign, and no more decimals than "+sent.Get("currency")+" has.")
+			return nil, false
+		}
+		body["value"] = sum
+	}
+	if text := sent.Get("tags"); text != "" {
+		body["tags"] = strings.Split(text, ",")
+	}
+	return body, true
+}
+
+func (s *server) showForm(v visit, status int, title, text string, form ui.Form) {
+	form.Cancel = backOr(v, form.Cancel)
+	form.Hidden = append(form.Hidden, ui.Option{Value: backField, Title: form.Cancel})
+	render(v.w, v.r, status, formScreen(formPage{Shell: s.shell(v, title), Form: form, Text: text}))
+}
+
+func (s *server) newLead(v visit) {
+	form := leadForm("Add lead", s.people(v), func(name string) string {
+		if name == "ownerId" {
+			return v.who.ID
+		}
+		return ""
+	})
+	form.Action, form.Cancel = leadsPath+"/new", leadsPath
+	s.showForm(v, http.StatusOK, "Add a lead", "", form)
+}
+
+func (s *server) createLead(v visit) {
+	if !s.posted(v) {
+		return
+	}
+	form := leadForm("Add lead", s.people(v), v.r.PostForm.Get)
+	form.Action, form.Cancel = leadsPath+"/new", leadsPath
+	body, ok := leadBody(&form, v.r.PostForm)
+	if !ok {
+		s.showForm(v, http.StatusUnprocessableEntity, "Add a lead", "", form)
+		return
+	}
+	for name, value := range body {
+		if value == nil {
+			delete(body, name)
+		}
+	}
+	a := s.command(v, http.MethodPost, leadsAPI, body)
+	if ended(v, a, form.Action) {
+		return
+	}
+	var made leadRecord
+	if a.status >= http.StatusBadRequest || a.decode(&made) != nil {
+		leadRefused(v, &form, a)
+		s.showForm(v, failed(a), "Add a lead", "", form)
+		return
+	}
+	finish(v, a, leadsPath+"/"+made.ID, "created")
+}
+
+// leadRefused says in a form why the API did not take it, and where a lead is that it would be a duplicate of.
+func leadRefused(v visit, form *ui.Form, a *answer) {
+	refused(form, a)
+	if existing := a.fault().ExistingID; existing != "" {
+		form.Instead = ui.Way{Address: leadsPath + "/" + url.PathEscape(existing), Title: "Open the lead that exists"}
+	}
+	if wait := a.header.Get("Retry-After"); wait != "" {
+		v.w.Header().Set("Retry-After", wait)
+	}
+}
+
+// theLead asks the API for the lead that the address names. Without one it answers by itself, and says that it has.
+func (s *server) theLead(v visit) (leadRecord, bool) {
+	var l leadRecord
+	id := chi.URLParam(v.r, "id")
+	a := s.call(v.r, v.portal.Name, http.MethodGet, leadsAPI+"/"+url.PathEscape(id), nil, nil)
+	switch {
+	case ended(v, a, leadsPath+"/"+id):
+		return l, false
+	case a.status != http.StatusOK || a.decode(&l) != nil:
+		render(v.w, v.r, failed(a), messagePage(s.shell(v, "No such lead"), a.fault().words()))
+		return l, false
+	}
+	return l, true
+}
+
+func (s *server) editLead(v visit) {
+	l, ok := s.theLead(v)
+	if !ok {
+		return
+	}
+	s.showForm(v, http.StatusOK, "Edit "+l.called(), "", l.editForm(s.people(v), l.field))
+}
+
+// editForm asks for a lead's fields, and is good for the lead's version alone.
+func (l leadRecord) editForm(people colleagues, value func(string) string) ui.Form {
+	form := leadForm("Save lead", people, value)
+	form.Action, form.Cancel = leadsPath+"/"+l.ID+"/edit", leadsPath+"/"+l.ID
+	form.Hidden = []ui.Option{{Value: versionField, Title: strconv.Itoa(l.Version)}}
+	return form
+}
+
+func (s *server) updateLead(v visit) {
+	if !s.posted(v) {
+		return
+	}
+	l, ok := s.theLead(v)
+	if !ok {
+		return
+	}
+	form := l.editForm(s.people(v), v.r.PostForm.Get)
+	body, ok := leadBody(&form, v.r.PostForm)
+	if !ok {
+		form.Hidden[0].Title = v.r.PostForm.Get(versionField)
+		s.showForm(v, http.StatusUnprocessableEntity, "Edit "+l.called(), "", form)
+		return
+	}
+	a := s.command(v, http.MethodPatch, leadsAPI+"/"+l.ID, body, header{matchHeader, `"v` + v.r.PostForm.Get(versionField) + `"`})
+	switch {
+	case ended(v, a, leadsPath+"/"+l.ID):
+		return
+	case a.status < http.StatusBadRequest:
+		finish(v, a, backOr(v, leadsPath+"/"+l.ID), "edited")
+		return
+	case a.status == http.StatusPreconditionFailed:
+		l.overtook(&form)
+	default:
+		form.Hidden[0].Title = v.r.PostForm.Get(versionField)
+		leadRefused(v, &form, a)
+	}
+	s.showForm(v, failed(a), "Edit "+l.called(), "", form)
+}
+
+// overtook says in a form what somebody else changed meanwhile. Sent again it is about the lead as it is now.
+func (l leadRecord) overtook(form *ui.Form) {
+	form.Message = "Somebody changed this lead while you did. What you entered stands below; save again to keep it."
+	for _, f := range form.Fields {
+		if now := l.field(f.Name); now != f.Value && f.Kind != "select" {
+			if now == "" {
+				now = "nothing"
+			}
+			form.Blame(f.Name, "It is "+now+" now.")
+		}
+	}
+}
+
+// leadSteps are what can be done with a lead, the likeliest first. Back is where each leads back to.
+func leadSteps(l leadRecord, back string) []ui.Step {
+	address := func(step string) string {
+		return leadsPath + "/" + l.ID + "/" + step + "?" + url.Values{backField: {back}}.Encode()
+	}
+	posts := func(step, title string) ui.Step {
+		return ui.Step{Title: title, Address: leadsPath + "/" + l.ID + "/" + step, Posts: true, Key: newKey(), Back: back}
+	}
+	contact, qualify := posts(stepContact, "Mark contacted"), posts(stepQualify, "Qualify")
+	convert, edit := ui.Step{Title: "Convert", Address: address(stepConvert)}, ui.Step{Title: "Edit", Address: address("edit")}
+	disqualify := ui.Step{Title: "Disqualify", Address: address(stepDisqualify)}
+	switch {
+	case l.Archived:
+		return nil
+	case l.Status == lead.StatusNew:
+		return []ui.Step{contact, qualify, convert, edit, disqualify}
+	case l.Status == lead.StatusContacted:
+		return []ui.Step{qualify, convert, edit, disqualify}
+	case l.Status == lead.StatusQualified:
+		return []ui.Step{convert, edit, disqualify}
+	}
+	return []ui.Step{edit}
+}
+
+// stepForm asks before a step that ends a lead; false for a step that asks nothing.
+func (l leadRecord) stepForm(step string) (form ui.Form, title, text string, ok bool) {
+	form = ui.Form{ID: "step", Key: newKey(), Action: leadsPath + "/" + l.ID + "/" + step, Cancel: leadsPath + "/" + l.ID}
+	switch step {
+	case stepConvert:
+		form.Submit = "Convert lead"
+		text = "It becomes a customer: an opportunity is made"
+		if l.Name != "" {
+			text += ", with " + l.Name + " as its contact"
+		}
+		if l.Company != "" {
+			text += ", at " + l.Company
+		}
+		return form, "Convert " + l.called(), text + ". This cannot be taken back.", true
+	case stepDisqualify:
+		form.Submit, form.Danger = "Disqualify lead", true
+		form.Fields = []ui.Field{{Name: "reason", Label: "Reason", Kind: "textarea", Required: true, Hint: "Why nothing will come of it."}}
+		return form, "Disqualify " + l.called(), "It leaves the open leads. This cannot be taken back; its history stays.", true
+	}
+	return form, "", "", false
+}
+
+// askStep asks before a step. One that asks nothing has no page: whoever comes to its address, from a sign-in say, sees the lead.
+func (s *server) askStep(v visit) {
+	l, ok := s.theLead(v)
+	if !ok {
+		return
+	}
+	form, title, text, ok := l.stepForm(chi.URLParam(v.r, "step"))
+	if !ok {
+		http.Redirect(v.w, v.r, leadsPath+"/"+l.ID, http.StatusSeeOther)
+		return
+	}
+	s.showForm(v, http.StatusOK, title, text, form)
+}
+
+func (s *server) takeStep(v visit) {
+	if !s.posted(v) {
+		return
+	}
+	id, step := chi.URLParam(v.r, "id"), chi.URLParam(v.r, "step")
+	if !slices.Contains([]string{stepContact, stepQualify, stepConvert, stepDisqualify}, step) {
+		s.missing(v.w, v.r)
+		return
+	}
+	body := map[string]string{}
+	if step == stepDisqualify {
+		body["reason"] = v.r.PostForm.Get("reason")
+	}
+	a := s.command(v, http.MethodPost, leadsAPI+"/"+url.PathEscape(id)+"/"+step, body)
+	if ended(v, a, leadsPath+"/"+id) {
+		return
+	}
+	if a.status < http.StatusBadRequest {
+		finish(v, a, backOr(v, leadsPath+"/"+id), step)
+		return
+	}
+	l, ok := s.theLead(v)
+	if !ok {
+		return
+	}
+	form, title, text, asks := l.stepForm(step)
+	if !asks || a.status != http.StatusUnprocessableEntity {
+		render(v.w, v.r, failed(a), messagePage(s.shell(v, "Not done"), a.fault().words()))
+		return
+	}
+	for i := range form.Fields {
+		form.Fields[i].Value = v.r.PostForm.Get(form.Fields[i].Name)
+	}
+	leadRefused(v, &form, a)
+	s.showForm(v, failed(a), title, text, form)
+}

@@ -1,0 +1,221 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/streamflow/streamflow/domain/lead"
+	"github.com/streamflow/streamflow/domain/money"
+	"github.com/streamflow/streamflow/domain/user"
+	"github.com/streamflow/streamflow/web/ui"
+)
+
+const (
+	leadsPath = "/leads"
+	leadsAPI  = "/api/v2/leads"
+)
+
+// leadRecord is a lead as the API answers it.
+type leadRecord struct {
+	ID string `json:"id"`
+	lead.State
+	Version   int       `json:"version"`
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// called is what a lead is called, by the best that is known of it.
+func (l leadRecord) called() string {
+	for _, name := range []string{l.Name, l.Company, l.ExternalID} {
+		if name != "" {
+			return name
+		}
+	}
+	return "A lead without a name"
+}
+
+// leadStatuses are the statuses in the order of their steps.
+var leadStatuses = []struct {
+	name, title string
+	tone        ui.Tone
+}{
+	{lead.StatusNew, "New", ui.Info}, {lead.StatusContacted, "Contacted", ui.Primary}, {lead.StatusQualified, "Qualified", ui.Warning},
+	{lead.StatusConverted, "Converted", ui.Success}, {lead.StatusDisqualified, "Disqualified", ui.Danger},
+}
+
+// leadStatus is a status as a mark.
+func leadStatus(name string) ui.Cell {
+	for _, s := range leadStatuses {
+		if s.name == name {
+			return ui.Cell{Text: s.title, Tone: s.tone}
+		}
+	}
+	return ui.Cell{Text: name}
+}
+
+// leadNotes say what was just done to a lead.
+var leadNotes = map[string]ui.Note{
+	"created": {Tone: ui.Success, Text: "The lead was added."}, "edited": {Tone: ui.Success, Text: "The lead was saved."},
+	stepContact: {Tone: ui.Success, Text: "The lead was contacted."}, stepQualify: {Tone: ui.Success, Text: "The lead was qualified."},
+	stepConvert:    {Tone: ui.Success, Text: "The lead was converted. There is an opportunity for it now."},
+	stepDisqualify: {Tone: ui.Info, Text: "The lead was disqualified. Its history stays."},
+}
+
+// leadsPage is the list as it was asked for.
+type leadsPage struct {
+	Shell   shell
+	Table   ui.Table
+	Notes   []ui.Note
+	At      string // the time as the form shows it, empty for now
+	Then    string // the time in words
+	Message string // why there is no list
+}
+
+// leadsView is what an address asks of the list.
+func leadsView(q url.Values) ui.View {
+	kept := strip(q, "q", "status", "source", "ownerId", "minScore", "sort", "cursor", "trail", "at")
+	if at := kept.Get("at"); at != "" {
+		kept.Set("at", formMoment(at))
+	}
+	return ui.View{Path: leadsPath, Query: kept}
+}
+
+// leadsQuery is what the API is asked for a view.
+func leadsQuery(v ui.View) url.Values {
+	return strip(v.Query, "q", "status", "source", "ownerId", "minScore", "sort", "cursor", "at")
+}
+
+// leadList is a page of the API's list.
+type leadList struct {
+	Items      []leadRecord `json:"items"`
+	NextCursor string       `json:"nextCursor"`
+}
+
+func (s *server) leads(v visit) {
+	view := leadsView(v.r.URL.Query())
+	p := leadsPage{Shell: s.shell(v, "Leads")}
+	if at := view.Query.Get("at"); at != "" {
+		p.Shell.Then, p.At, p.Then = true, at, at
+		if t, err := time.Parse(time.RFC3339, at); err == nil {
+			p.At, p.Then = t.UTC().Format(formTime), ui.Moment(t)
+		}
+	}
+	a, late := s.seen(v, leadsAPI, leadsQuery(view))
+	if ended(v, a, string(view.Address())) {
+		return
+	}
+	var list leadList
+	if a.status != http.StatusOK || a.decode(&list) != nil {
+		p.Message = a.fault().words()
+		render(v.w, v.r, failed(a), leadsScreen(p))
+		return
+	}
+	p.Notes = notes(v, leadNotes, late, string(view.Address()))
+	p.Table = leadTable(view, list, s.people(v))
+	render(v.w, v.r, http.StatusOK, leadsScreen(p))
+}
+
+// leadTable is a page of the list as it is shown.
+func leadTable(view ui.View, list leadList, people colleagues) ui.Table {
+	t := ui.Table{
+		ID: "leads", Caption: "Leads", View: view, Next: list.NextCursor, Filters: leadFilters(people, view.Query.Get("ownerId")),
+		Columns: []ui.Column{
+			{Title: "Lead"}, {Key: "company", Title: "Company", Sorts: true}, {Title: "Status"}, {Title: "Source"},
+			{Key: "score", Title: "Score", Number: true, Sorts: true}, {Key: "value", Title: "Value", Number: true, Sorts: true},
+			{Title: "Owner"}, {Key: "createdAt", Title: "Added", Sorts: true},
+		},
+		Range: whole(int64(len(list.Items))) + " on this page",
+		Empty: ui.Nothing{Title: "No lead is like that", Text: "Take a filter away, or look for something else.", Link: leadsPath, Action: "Show all leads"},
+	}
+	if len(leadsQuery(view)) == 0 {
+		t.Empty = ui.Nothing{Title: "No leads yet", Text: "A lead is somebody who may become a customer. Write the first one down.", Link: leadsPath + "/new", Action: "Add a lead", Asks: true}
+	}
+	for i, l := range list.Items {
+		place := leadPlace{View: view, Row: i, Known: true}
+		row := ui.Row{ID: l.ID, Name: l.called(), Cells: []ui.Cell{
+			{Text: l.called(), Href: place.address(l.ID)}, {Text: l.Company}, leadStatus(l.Status), {Text: l.Source},
+			{Text: strconv.Itoa(l.Score)}, {Text: amount(l.Value)}, {Text: people.called(l.OwnerID)}, {Text: l.CreatedAt.UTC().Format("2 Jan 2006")},
+		}}
+		if view.Query.Get("at") == "" {
+			row.Steps = leadSteps(l, string(view.Address()))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// hot is the score of a filter.
+var hot = strconv.Itoa(lead.HotScore)
+
+func leadFilters(people colleagues, owner string) []ui.Field {
+	statuses := make([]ui.Option, len(leadStatuses))
+	for i, s := range leadStatuses {
+		statuses[i] = ui.Option{Value: s.name, Title: s.title}
+	}
+	return []ui.Field{
+		{Name: "q", Label: "Search"}, {Name: "status", Label: "Status", Options: statuses}, {Name: "source", Label: "Source"},
+		{Name: "ownerId", Label: "Owner", Options: people.options(owner)},
+		{Name: "minScore", Label: "Score", Options: []ui.Option{{Value: hot, Title: "Hot, " + hot + " or more"}, {Value: "50", Title: "50 or more"}}},
+	}
+}
+
+// amount is a sum of money, or nothing where there is none.
+func amount(a money.Amount) string {
+	if a.IsZero() {
+		return ""
+	}
+	return ui.Grouped(a.Major()) + " " + a.Currency
+}
+
+// colleagues are the accounts of the visitor's tenant, as far as the visitor may know them.
+type colleagues struct {
+	me    account
+	names []ui.Option
+}
+
+// people asks the API for the accounts. Who may not list them knows themselves alone.
+func (s *server) people(v visit) colleagues {
+	c := colleagues{me: v.who}
+	if v.who.Role != user.RoleOwner {
+		return c
+	}
+	var list struct {
+		Items []account `json:"items"`
+	}
+	if a := s.call(v.r, v.portal.Name, http.MethodGet, "/api/v2/users", url.Values{"limit": {"100"}}, nil); a.status == http.StatusOK && a.decode(&list) == nil {
+		for _, one := range list.Items {
+			if one.ID != c.me.ID {
+				c.names = append(c.names, ui.Option{Value: one.ID, Title: one.shown()})
+			}
+		}
+	}
+	return c
+}
+
+// called is what an account is called, with nothing for nobody.
+func (c colleagues) called(id string) string {
+	switch id {
+	case "":
+		return ""
+	case c.me.ID:
+		return "You"
+	}
+	for _, o := range c.names {
+		if o.Value == id {
+			return o.Title
+		}
+	}
+	return "A colleague"
+}
+
+// options are the accounts to choose from, with the one that is chosen.
+func (c colleagues) options(chosen string) []ui.Option {
+	all := append([]ui.Option{{Value: c.me.ID, Title: "You"}}, c.names...)
+	if chosen != "" && !slices.ContainsFunc(all, func(o ui.Option) bool { return o.Value == chosen }) {
+		all = append(all, ui.Option{Value: chosen, Title: c.called(chosen)})
+	}
+	return all
+}

@@ -1,0 +1,101 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+)
+
+// screen is one address that people see, or that their forms are sent to. The router, the menus and the tests all read
+// the one list of them.
+type screen struct {
+	portal string // whose session it takes; empty: everybody's
+	path   string
+	title  string // in the portal's menu
+	icon   string // likewise; a screen without one is not there, and is reached from others
+	open   bool   // it answers without a session too, and looks for one itself
+	get    func(*server, visit)
+	post   func(*server, visit)
+	// tries are addresses of it that tests open, beside a path that is one.
+	tries []string
+}
+
+// visit is a request for a screen, by somebody who may see it.
+type visit struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	portal *portal // nil where the screen belongs to none
+	who    account
+}
+
+// screens are all of them, each portal's in the order of its menu. It is a function because screens show the menu, which is
+// made of it.
+func screens() []screen {
+	return []screen{
+		{path: "/", get: (*server).start},
+		{path: "/login", get: (*server).loginForm, post: (*server).login, tries: []string{"/login?next=%2Fprovider"}},
+		{path: "/logout", post: (*server).logout},
+
+		{portal: "client", path: "/dashboard", title: "Dashboard", icon: "dashboard", get: (*server).dashboard, tries: []string{"/dashboard?at=2026-01-01T00:00:00Z", "/dashboard?at=2999-01-01T00:00:00Z"}},
+		{portal: "client", path: leadsPath, title: "Leads", icon: "leads", get: (*server).leads, tries: []string{leadsPath + "?q=nobody", leadsPath + "?status=new&sort=-score&done=created&at=2026-01-01T00:00:00Z", leadsPath + "?sort=nonsense"}},
+		{portal: "client", path: leadsPath + "/new", get: (*server).newLead, post: (*server).createLead},
+		{portal: "client", path: leadsPath + "/{id}", get: (*server).lead, tries: []string{leadsPath + "/l1", leadsPath + "/l1?row=0&list=status%3Dnew&done=edited", leadsPath + "/l1?at=c1", leadsPath + "/nobody"}},
+		{portal: "client", path: leadsPath + "/{id}/edit", get: (*server).editLead, post: (*server).updateLead, tries: []string{leadsPath + "/l1/edit"}},
+		{portal: "client", path: leadsPath + "/{id}/{step}", get: (*server).askStep, post: (*server).takeStep, tries: []string{leadsPath + "/l1/convert", leadsPath + "/l1/disqualify"}},
+		{portal: "client", path: "/appearance", title: "Appearance", icon: "appearance", open: true, get: (*server).appearance, tries: []string{"/appearance?scope=admin"}},
+
+		{portal: "provider", path: "/provider", title: "Dashboard", icon: "dashboard", get: (*server).dashboard},
+		{portal: "provider", path: "/provider/settings", title: "Appearance", icon: "appearance", get: (*server).settings},
+
+		{portal: "accountant", path: "/accountant", title: "Dashboard", icon: "dashboard", get: (*server).dashboard},
+		{portal: "accountant", path: "/accountant/settings", title: "Appearance", icon: "appearance", get: (*server).settings},
+
+		{portal: "developer", path: "/developer", title: "Dashboard", icon: "dashboard", get: (*server).dashboard},
+		{portal: "developer", path: galleryPath, title: "Gallery", icon: "parts", get: (*server).gallery, post: (*server).sendSample, tries: []string{galleryPath + "?done=saved", galleryPath + "?q=nobody", galleryPath + "?status=Overdue&sort=-total&cursor=10"}},
+		{portal: "developer", path: galleryPath + "/{action}", post: (*server).pressSample},
+		{portal: "developer", path: "/developer/settings", title: "Appearance", icon: "appearance", get: (*server).settings},
+	}
+}
+
+// serve lets in who may see the screen.
+func (s *server) serve(sc screen, show func(*server, visit)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := visit{w: w, r: r, portal: portalNamed(sc.portal)}
+		if v.portal != nil && !sc.open {
+			var ok bool
+			if v.who, ok = s.me(w, r, v.portal); !ok {
+				return
+			}
+		}
+		show(s, v)
+	}
+}
+
+// entry is a screen as the menu shows it.
+type entry struct {
+	Path, Title, Icon string
+	Current           string // page where it is the one shown, true where it leads there, else empty
+}
+
+// menu are a portal's screens, seen from an address of it.
+func (p *portal) menu(here string) []entry {
+	var all []entry
+	nearest := -1
+	for _, sc := range screens() {
+		if sc.portal != p.Name || sc.icon == "" {
+			continue
+		}
+		if sc.path == here || strings.HasPrefix(here, sc.path+"/") {
+			if nearest < 0 || len(sc.path) > len(all[nearest].Path) {
+				nearest = len(all)
+			}
+		}
+		all = append(all, entry{Path: sc.path, Title: sc.title, Icon: sc.icon})
+	}
+	if nearest >= 0 {
+		all[nearest].Current = "true"
+		if all[nearest].Path == here {
+			all[nearest].Current = "page"
+		}
+	}
+	return all
+}
