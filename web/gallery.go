@@ -219,6 +219,10 @@ var (
 		{At: sampleMoment.Add(-50 * time.Hour), Title: "Refused as a duplicate", Text: "A lead with the same e-mail address exists.", Actor: "Bulk import", Tone: ui.Danger},
 		{At: sampleMoment.Add(-75 * time.Hour), Title: "Created", Actor: "partner key acme-1"},
 	}
+	sampleMoments = ui.Moments{Label: "Moments", Now: "#timeline", Past: true, Steps: []ui.Entry{
+		{At: sampleMoment.Add(-75 * time.Hour), Title: "Created", Then: "#timeline"}, {At: sampleMoment.Add(-26 * time.Hour), Title: "Qualified", Then: "#timeline", Current: true},
+		{At: sampleMoment, Title: "Converted", Then: "#timeline", Later: true}}}
+	sampleSteps  = []ui.Step{{Title: "Qualify", Address: galleryPath + "/saved", Posts: true}, {Title: "Archive", Address: galleryPath + "/deleted", Posts: true}, {Title: "Edit", Address: "#form"}}
 	sampleMonths = []string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
 	sampleCharts = []charts.Chart{
 		{ID: "chart-lines", Title: "Revenue by currency", Kind: charts.Lines, Unit: "thousands", Of: "Month", Labels: sampleMonths, Series: []charts.Series{

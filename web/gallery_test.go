@@ -134,17 +134,59 @@ func checkPage(t *testing.T, name, body string) {
 
 func TestEveryPageIsReadable(t *testing.T) {
 	_, server := newFake(t, "client", `{"leadsHot": {"value": 1, "unit": "count"}, "conversionRate90d": {"value": 0.5, "unit": "ratio", "of": {"numerator": 1, "denominator": 2}}}`)
-	for _, path := range []string{
-		"/login", "/login?next=%2Fprovider", "/nowhere", "/dashboard", "/dashboard?at=2026-01-01T00:00:00Z", "/dashboard?at=2999-01-01T00:00:00Z", "/provider", "/accountant", "/developer",
-		"/provider/settings", "/appearance", "/appearance?scope=admin", galleryPath, galleryPath + "?done=saved", galleryPath + "?q=nobody", galleryPath + "?status=Overdue&sort=-total&cursor=10",
-	} {
-		_, body := ask(t, server, "GET", path, nil, "client", "provider", "developer", "accountant")
-		checkPage(t, path, body)
+	everywhere := []string{"client", "provider", "developer", "accountant"}
+	read := func(path string) {
+		res, body := ask(t, server, "GET", path, nil, everywhere...)
+		if res.StatusCode != http.StatusSeeOther { // one that leads elsewhere has nothing to read
+			checkPage(t, path, body)
+		}
 	}
-	for path, form := range map[string]url.Values{"/login": {"email": {"a"}}, galleryPath: {"email": {"a"}}} {
-		_, body := ask(t, server, "POST", path, form, "developer")
-		checkPage(t, "POST "+path, body)
+	read("/nowhere")
+	for _, sc := range screens() {
+		tried := 0
+		for _, path := range append([]string{sc.path}, sc.tries...) {
+			if sc.get != nil && !strings.Contains(path, "{") {
+				read(path)
+				tried++
+			}
+		}
+		if sc.get != nil && tried == 0 {
+			t.Errorf("no test opens %s: name an address of it in its tries", sc.path)
+		}
+		if sc.post != nil {
+			path := strings.NewReplacer("{id}", "l1", "{step}", "disqualify", "{action}", "saved").Replace(sc.path)
+			if res, body := ask(t, server, "POST", path, url.Values{"email": {"a"}}, everywhere...); res.StatusCode != http.StatusSeeOther {
+				checkPage(t, "POST "+path, body)
+			}
+		}
 	}
+}
+
+// TestScreensAreLetIntoAndFound: every screen of a portal asks for its session, and every one of a menu is marked on itself.
+func TestScreensAreLetIntoAndFound(t *testing.T) {
+	for _, sc := range screens() {
+		if sc.portal == "" {
+			continue
+		}
+		_, server := newFake(t, sc.portal, `{}`)
+		path := strings.NewReplacer("{id}", "l1", "{step}", "convert", "{action}", "saved").Replace(sc.path)
+		for method, there := range map[string]bool{"GET": sc.get != nil, "POST": sc.post != nil} {
+			if there && !sc.open {
+				res, _ := ask(t, server, method, path, url.Values{}, "another")
+				redirects(t, res, "/login?next="+url.QueryEscape(path))
+			}
+		}
+		if sc.icon != "" {
+			res, body := ask(t, server, "GET", path, nil, sc.portal)
+			if res.StatusCode != http.StatusOK || strings.Count(body, `aria-current="page"`) < 1 {
+				t.Errorf("%s: %d, and its menu marks it not", path, res.StatusCode)
+			}
+			holds(t, body, `href="`+path+`" aria-current="page"`)
+		}
+	}
+	_, server := newFake(t, "client", `{}`)
+	_, body := ask(t, server, "GET", leadsPath+"/l1", nil, "client")
+	holds(t, body, `href="/leads" aria-current="true"`) // a record is in its list
 }
 
 func TestTheGallerysFormIsJudgedByTheServer(t *testing.T) {

@@ -234,8 +234,12 @@ func (e happened) told(before []happened, people colleagues) ui.Entry {
 	if words, ok := leadEvents[e.Type]; ok {
 		entry.Title, entry.Tone = words.title, words.tone
 	}
-	if e.Actor.Kind != "user" || e.Actor.ID == "" {
-		entry.Actor = e.Actor.Kind
+	switch e.Actor.Kind {
+	case "user":
+	case "staff":
+		entry.Actor = "the provider"
+	default: // system, partner
+		entry.Actor = "the " + e.Actor.Kind
 	}
 	switch e.Type {
 	case "lead.created":

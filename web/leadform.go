@@ -268,7 +268,7 @@ func leadSteps(l leadRecord, back string) []ui.Step {
 	posts := func(step, title string) ui.Step {
 		return ui.Step{Title: title, Address: leadsPath + "/" + l.ID + "/" + step, Posts: true, Key: newKey(), Back: back}
 	}
-	contact, qualify := posts(stepContact, "Mark contacted"), posts(stepQualify, "Qualify")
+	contact, qualify := posts(stepContact, "Contacted"), posts(stepQualify, "Qualify")
 	convert, edit := ui.Step{Title: "Convert", Address: address(stepConvert)}, ui.Step{Title: "Edit", Address: address("edit")}
 	disqualify := ui.Step{Title: "Disqualify", Address: address(stepDisqualify)}
 	switch {

@@ -125,7 +125,7 @@ func leadTable(view ui.View, list leadList, people colleagues) ui.Table {
 		Columns: []ui.Column{
 			{Title: "Lead"}, {Key: "company", Title: "Company", Sorts: true}, {Title: "Status"}, {Title: "Source"},
 			{Key: "score", Title: "Score", Number: true, Sorts: true}, {Key: "value", Title: "Value", Number: true, Sorts: true},
-			{Title: "Owner"}, {Key: "createdAt", Title: "Added", Sorts: true},
+			{Title: "Owner"}, {Key: "createdAt", Title: "Added", Sorts: true, Tight: true},
 		},
 		Range: whole(int64(len(list.Items))) + " on this page",
 		Empty: ui.Nothing{Title: "No lead is like that", Text: "Take a filter away, or look for something else.", Link: leadsPath, Action: "Show all leads"},

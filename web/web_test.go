@@ -23,11 +23,12 @@ type fakeAPI struct {
 	told    chan string  // what the stream of figures says, until it is closed
 	last    atomic.Value // string: what that was last told to go on behind
 	looks   atomic.Value // string: what the API says of themes
+	leads   *fakeLeads
 }
 
 func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	t.Helper()
-	f := &fakeAPI{portal: portal, told: make(chan string)}
+	f := &fakeAPI{portal: portal, told: make(chan string), leads: newFakeLeads()}
 	f.session.Store(true)
 	f.stats.Store(stats)
 	f.query.Store("")
@@ -41,10 +42,11 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	})
 	r.Get("/api/auth/me", func(w http.ResponseWriter, r *http.Request) {
 		if f.signedIn(w, r) {
-			fmt.Fprintf(w, `{"user":{"name":"<b>Ada</b> & \"Co\"","email":"ada@example.com","portal":%q}}`, f.portal)
+			fmt.Fprintf(w, `{"user":{"id":"u1","role":"owner","name":"<b>Ada</b> & \"Co\"","email":"ada@example.com","portal":%q}}`, f.portal)
 		}
 	})
 	r.Get("/api/portals/{portal}/stats", f.figures)
+	f.leads.routes(r, f.signedIn)
 	r.Get("/api/theme", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, f.looks.Load()) })
 	server := httptest.NewServer(New(r))
 	t.Cleanup(server.Close)

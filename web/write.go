@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
@@ -119,23 +120,22 @@ func refused(form *ui.Form, a *answer) {
 			rest = append(rest, e.Field+": "+e.Message)
 		}
 	}
-	if len(rest) > 0 || len(f.Errors) == 0 {
+	switch {
+	case len(rest) > 0:
+		form.Message = sentence(strings.Join(rest, "; "))
+	case len(f.Errors) > 0:
+	case f.Detail != "":
+		form.Message = f.Detail
+	default:
 		form.Message = f.Title
-		if f.Detail != "" {
-			form.Message = f.Detail
-		}
-		if len(rest) > 0 {
-			form.Message += " " + strings.Join(rest, "; ") + "."
-		}
 	}
 }
 
-// sentence begins with a capital and ends with a stop.
-func sentence(text string) string {
-	letters := []rune(text)
-	if len(letters) == 0 {
-		return text
-	}
-	letters[0] = unicode.ToUpper(letters[0])
-	return strings.TrimSuffix(string(letters), ".") + "."
+// sentence is a text with a capital and a stop.
+func sentence(text string) string { return strings.TrimSuffix(capital(text), ".") + "." }
+
+// capital is a text that begins with one.
+func capital(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }

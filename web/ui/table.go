@@ -140,6 +140,7 @@ type Table struct {
 type Column struct {
 	Key, Title string
 	Number     bool // stands right, figure below figure
+	Tight      bool // never broken over lines
 	Sorts      bool
 }
 
