@@ -236,6 +236,9 @@ func (e happened) told(before []happened, people colleagues) ui.Entry {
 	}
 	switch e.Actor.Kind {
 	case "user":
+		if e.Actor.ID == people.me.ID {
+			entry.Actor = "you"
+		}
 	case "staff":
 		entry.Actor = "the provider"
 	default: // system, partner

@@ -45,7 +45,6 @@ type formPage struct {
 	Shell shell
 	Form  ui.Form
 	Text  string
-	Notes []ui.Note
 }
 
 // leadForm asks for a lead's fields, as a function has them.

@@ -118,7 +118,7 @@ func (f *fakeLeads) history(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprint(w, `{"items":[
-		{"cursor":"c2","version":2,"type":"lead.updated","recordedAt":"2026-03-31T10:00:00Z","actor":{"kind":"user","id":"u2"},"data":{"email":"ann@acme.example","value":{"amount":180050,"currency":"USD"},"notes":{"erased":true},"changed":["email","value","notes"]}},
+		{"cursor":"c2","version":2,"type":"lead.updated","recordedAt":"2026-03-31T10:00:00Z","actor":{"kind":"user","id":"u1"},"data":{"email":"ann@acme.example","value":{"amount":180050,"currency":"USD"},"notes":{"erased":true},"changed":["email","value","notes"]}},
 		{"cursor":"c1","version":1,"type":"lead.created","recordedAt":"2026-03-30T10:00:00Z","actor":{"kind":"partner","id":"k1"},"data":{"email":"<old>@acme.example","source":"web"}}],"nextCursor":"older"}`)
 }
 
@@ -336,7 +336,7 @@ func TestALeadHasTheNeighboursOfItsList(t *testing.T) {
 func TestALeadAsItStood(t *testing.T) {
 	f, server := newFake(t, "client", `{}`)
 	_, body := ask(t, server, "GET", leadsPath+"/l1", nil, "client")
-	holds(t, body, "&lt;i&gt;Ann&lt;/i&gt; l1", `href="/leads/l1?at=c1"`, `href="/leads/l1?at=c2"`, "by the partner", "by &lt;u&gt;Bob", "From web",
+	holds(t, body, "&lt;i&gt;Ann&lt;/i&gt; l1", `href="/leads/l1?at=c1"`, `href="/leads/l1?at=c2"`, "by the partner", "by you", "From web",
 		"E-mail: &lt;old&gt;@acme.example → ann@acme.example; Expected value: 1,800.50 USD; Notes: …", `action="/leads/l1/contact"`, `href="/leads/l1?cursor=older"`, `class="now" href="/leads/l1" aria-current="step"`)
 	if strings.Contains(body, "<old>") || strings.Contains(body, "data-then") {
 		t.Error(body)
