@@ -122,8 +122,12 @@ func TestARebuildThatDiffersIsTold(t *testing.T) {
 	}))
 	w := s.rebuilt(developer, "figures", "", "failed")
 	var job struct {
-		Errors []struct{ Message string }
-		Result struct{ Generation int }
+		Errors []struct {
+			Message string `json:"message"`
+		} `json:"errors"`
+		Result struct {
+			Generation int `json:"generation"`
+		} `json:"result"`
 	}
 	must(t, json.Unmarshal(s.do("GET", w.Header().Get("Location"), call{cookie: developer}).Body.Bytes(), &job))
 	if len(job.Errors) != 1 || !strings.Contains(job.Errors[0].Message, "balance") || job.Result.Generation != 1 {

@@ -3,6 +3,7 @@ package eventstore_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -22,12 +23,10 @@ func (s *store) planned(plans *strings.Builder) *eventstore.Log {
 	// Only an administrator may load what tells plans.
 	pool, err := migrations.Role(s.t.Context(), pgtest.AdminURL(s.t, s.url), "engine", func(config *pgxpool.Config) {
 		config.MaxConns = 1
-		for name, value := range map[string]string{
+		maps.Copy(config.ConnConfig.RuntimeParams, map[string]string{
 			"session_preload_libraries": "auto_explain", "auto_explain.log_min_duration": "0", "auto_explain.log_nested_statements": "on",
 			"auto_explain.log_level": "notice", "plan_cache_mode": "force_generic_plan",
-		} {
-			config.ConnConfig.RuntimeParams[name] = value
-		}
+		})
 		config.ConnConfig.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { fmt.Fprintln(plans, n.Message) }
 	})
 	if err != nil {

@@ -62,8 +62,8 @@ func TestEventsEndCleanly(t *testing.T) {
 
 	// A later run goes on behind what the earlier one told, into a file that is there when it is whole.
 	var told struct {
-		Cursor   string
-		Position int64
+		Cursor   string `json:"cursor"`
+		Position int64  `json:"position"`
 	}
 	if err := json.Unmarshal([]byte(line), &told); err != nil {
 		t.Fatal(err)
@@ -79,7 +79,9 @@ func TestEventsEndCleanly(t *testing.T) {
 	if err != nil || json.Unmarshal(summary, &written) != nil || bytes.Count(raw, []byte("\n")) != int(written.Events) {
 		t.Fatalf("%s, %v:\n%s", summary, err, raw)
 	}
-	var next struct{ Position int64 }
+	var next struct {
+		Position int64 `json:"position"`
+	}
 	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&next); err != nil || next.Position != told.Position+1 {
 		t.Errorf("after position %d comes %d, %v", told.Position, next.Position, err)
 	}
