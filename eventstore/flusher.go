@@ -125,6 +125,7 @@ func (f *flusher) send(ctx context.Context, batch []*pending) error {
 	if err != nil {
 		return err
 	}
+	answers := make([]answer, len(batch))
 	for i, p := range batch {
 		a := p.append
 		n, bad := verdicts[i]
@@ -135,16 +136,19 @@ func (f *flusher) send(ctx context.Context, batch []*pending) error {
 				o.First, head = head+1, head+int64(len(a.events))
 			}
 			f.log.keep(a, sent)
-			p.answer <- answer{outcome: o}
+			answers[i] = answer{outcome: o}
 		case r.reasons[n] == reasonRepeat:
-			p.answer <- repeatAnswer(a, outcomes)
+			answers[i] = repeatAnswer(a, outcomes)
 		case r.reasons[n] == reasonVersion:
-			p.answer <- answer{err: &ConflictError{Stream: Stream(r.details[n])}}
+			answers[i] = answer{err: &ConflictError{Stream: Stream(r.details[n])}}
 		default:
-			p.answer <- answer{err: claimedError(r.details[n])}
+			answers[i] = answer{err: claimedError(r.details[n])}
 		}
 	}
-	f.lane.tide.set(head) // the lock's word, even where the database went back
+	f.lane.tide.set(head) // the lock's word, even where the database went back; before the answers, so that who has one finds it known
+	for i, p := range batch {
+		p.answer <- answers[i]
+	}
 	return nil
 }
 
