@@ -54,6 +54,18 @@ func TestSessions(t *testing.T) {
 	s.want(s.do("GET", "/api/auth/me", call{cookie: owner}), 401, "unauthenticated")
 }
 
+// A session that does not name its account's business is nobody's: without a tenant it would be the staff's.
+func TestASessionIsOfItsAccountsTenant(t *testing.T) {
+	s := newSite(t)
+	owner, _ := s.tenant("Acme")
+	s.want(s.do("GET", "/api/auth/me", call{cookie: owner}), 200, "")
+	for _, tenant := range []string{"null", "gen_random_uuid()"} {
+		_, err := s.commands.Pool.Exec(t.Context(), `update app.session set tenant_id = `+tenant)
+		must(t, err)
+		s.want(s.do("GET", "/api/auth/me", call{cookie: owner}), 401, "unauthenticated")
+	}
+}
+
 func TestWhatCannotBeRead(t *testing.T) {
 	s := newSite(t)
 	owner, _ := s.tenant("acme")

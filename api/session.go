@@ -123,8 +123,12 @@ func (s *server) signedIn(r *http.Request, portal, token string) (principal, err
 
 // principalOf lets an active account of an active tenant in.
 func principalOf(session commands.SignedIn) (principal, error) {
-	account := session.Account
-	if account.Status != user.StatusActive {
+	account, business := session.Account, ""
+	if session.Tenant != uuid.Nil {
+		business = session.Tenant.String()
+	}
+	// Without a tenant it would be the staff's, so the account has the last word on whose it is.
+	if account.Status != user.StatusActive || account.TenantID != business {
 		return principal{}, problem.New(problem.Unauthenticated, "")
 	}
 	p := principal{User: session.User, Tenant: session.Tenant, Email: account.Email, Name: account.Name, Role: account.Role, Portal: session.Portal, Theme: session.Business.Settings.Theme}

@@ -150,20 +150,26 @@ func State[S any](ctx context.Context, d *Decision, stream Stream) (S, int, erro
 			return s, c.version, nil
 		}
 	}
-	events, err := d.log.ReadStream(ctx, d.command.Tenant, stream, 0)
+	c, err := stateOf[S](ctx, d.log, ref)
 	if err != nil {
 		return zero, 0, err
 	}
-	s, err := Fold[S](ctx, d.log, events)
+	d.loaded[stream] = &reading{version: c.version, last: c.last, state: c.state, evolve: c.evolve, run: c.run}
+	return c.state.(S), c.version, nil
+}
+
+// stateOf folds a stream as it is now.
+func stateOf[S any](ctx context.Context, l *Log, of stateRef) (cachedState, error) {
+	events, err := l.ReadStream(ctx, of.tenant, of.stream, 0)
 	if err != nil {
-		return zero, 0, err
+		return cachedState{}, err
 	}
-	r := &reading{version: len(events), state: s, run: run{since: time.Now()}, evolve: evolve[S]}
-	if r.version > 0 {
-		r.last = events[r.version-1].ID
+	s, err := Fold[S](ctx, l, events)
+	c := cachedState{version: len(events), state: s, evolve: evolve[S], run: run{since: time.Now()}}
+	if c.version > 0 {
+		c.last = events[c.version-1].ID
 	}
-	d.loaded[stream] = r
-	return s, r.version, nil
+	return c, err
 }
 
 func evolve[S any](state any, f Fact) any { return f.(Evolver[S]).Evolve(state.(S)) }
@@ -177,16 +183,13 @@ func StateAt[S any](ctx context.Context, l *Log, tenant uuid.UUID, stream Stream
 			return s, nil
 		}
 	}
-	events, err := l.ReadStream(ctx, tenant, stream, 0)
+	c, err := stateOf[S](ctx, l, ref)
 	if err != nil {
 		var none S
 		return none, err
 	}
-	s, err := Fold[S](ctx, l, events)
-	if err == nil && len(events) > 0 {
-		l.states.Add(ref, cachedState{version: len(events), last: events[len(events)-1].ID, state: s, evolve: evolve[S]})
-	}
-	return s, err
+	l.states.Add(ref, c)
+	return c.state.(S), nil
 }
 
 // Fold evolves S over one stream's events, personal fields in the clear.

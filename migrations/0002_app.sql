@@ -15,7 +15,6 @@ comment on column app.credential.updated_at is 'When this password was set.';
 create table app.session (
   token_hash bytea primary key,
   user_id uuid not null,
-  tenant_id uuid,
   portal text not null,
   created_at timestamptz not null,
   expires_at timestamptz not null
@@ -25,7 +24,6 @@ comment on table app.session is 'Who is signed in, in which portal.';
 comment on index app.session_of_user is 'Finds the sessions of one user, to end them.';
 comment on column app.session.token_hash is 'SHA-256 of the cookie''s value, which is kept nowhere.';
 comment on column app.session.user_id is 'The user.';
-comment on column app.session.tenant_id is 'The user''s tenant, which is the same for ever; null for the provider''s staff.';
 comment on column app.session.portal is 'The one portal that the session belongs to.';
 comment on column app.session.created_at is 'When the user signed in.';
 comment on column app.session.expires_at is 'When the session ends by itself.';

@@ -231,13 +231,13 @@ func (e *Engine) keepUp(ctx context.Context, f *feed, l liveLane) error {
 				return err
 			}
 			w := work{group, e.decode(ctx, group, events), make(chan struct{})}
-			if len(events) == limit {
-				close(w.folded) // as far as reading is concerned
-			}
 			select {
 			case works <- w:
 			case <-ctx.Done():
 				return ctx.Err()
+			}
+			if len(events) == limit {
+				continue
 			}
 			select {
 			case <-w.folded:
@@ -251,11 +251,7 @@ func (e *Engine) keepUp(ctx context.Context, f *feed, l liveLane) error {
 			if err := e.foldOrPark(ctx, w.group, w.page); err != nil {
 				return err
 			}
-			select {
-			case <-w.folded:
-			default:
-				close(w.folded)
-			}
+			close(w.folded)
 		}
 		return nil
 	})
