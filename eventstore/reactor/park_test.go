@@ -3,6 +3,7 @@ package reactor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,47 @@ func TestFailingEffectIsParkedAndTheNextGoesOn(t *testing.T) {
 		if err := r.Redeliver(t.Context(), unknown.reactor, unknown.effect); !errors.Is(err, ErrNotParked) {
 			t.Errorf("redeliver %v: %v", unknown, err)
 		}
+	}
+}
+
+func TestEffectsOfAnEvent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.runner(w.mail(func(_ context.Context, e Effect, _ int) error {
+		if e.Event.Position == 2 {
+			return errors.New("the other side said no")
+		}
+		return nil
+	}))
+	stop := w.start(r)
+	w.add(placed{}, placed{}, noted{})
+	w.publish(1)
+	w.until("the place is behind all events", func() bool { return w.count(`select position from log.reactor_checkpoint`) == 3 })
+	stop()
+	events, err := w.log.ReadLane(t.Context(), 1, 0, 3)
+	if err != nil || len(events) != 3 {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	for i, want := range []string{"done 0 ", "parked 3 the other side said no", ""} {
+		effects, err := EffectsOf(t.Context(), w.engine, events[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		for _, e := range effects {
+			got += fmt.Sprint(e.State, " ", e.Tries, " ", e.Error)
+			if e.Reactor != "mail" || e.ID != w.effectID(int64(i+1)) || time.Since(e.At) > time.Minute {
+				t.Errorf("event %d has the effect %+v", i+1, e)
+			}
+		}
+		if got != want {
+			t.Errorf("event %d has the effects %q, want %q", i+1, got, want)
+		}
+	}
+	closed, cancel := context.WithCancel(t.Context())
+	cancel()
+	if effects, err := EffectsOf(closed, w.engine, events[0]); err == nil {
+		t.Errorf("a read that failed gave %v", effects)
 	}
 }
 
