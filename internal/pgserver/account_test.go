@@ -1,8 +1,11 @@
 package pgserver
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -77,6 +80,27 @@ func TestFolderThatTheOtherAccountCannotReachIsNamed(t *testing.T) {
 	cfg.Dir = filepath.Join(closed, "pg")
 	if _, err := Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "may not enter "+closed+":") {
 		t.Fatalf("got %v, want an error that names %s", err, closed)
+	}
+}
+
+// TestBackendsKeepWhatTheyFree looks at what the server was really started with.
+func TestBackendsKeepWhatTheyFree(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Log("no /proc here, and no glibc: nothing to look at")
+		return
+	}
+	server := mustStart(t, newConfig(t))
+	defer mustStop(t, server)
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", server.pid.Load()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := strings.Split(string(text), "\x00")
+	for _, want := range allocator {
+		if !slices.Contains(seen, want) {
+			t.Errorf("Postgres runs without %s: %q", want, seen)
+		}
 	}
 }
 
