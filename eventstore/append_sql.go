@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,8 +125,10 @@ func (a *appendArrays) add(ord int32, e *encoded) {
 	for _, h := range e.Drops {
 		claim(h, pgtype.Bool{Valid: true})
 	}
-	for _, h := range e.Takes {
-		claim(h, pgtype.Bool{Bool: true, Valid: true})
+	for i, h := range e.Takes {
+		if !slices.ContainsFunc(e.Takes[:i], h.sameClaim) { // the same stream may say it twice
+			claim(h, pgtype.Bool{Bool: true, Valid: true})
+		}
 	}
 	for _, h := range e.Held {
 		claim(h, pgtype.Bool{})
@@ -135,6 +138,8 @@ func (a *appendArrays) add(ord int32, e *encoded) {
 		a.sSubject, a.sWrapped = append(a.sSubject, pgUUID(k.subject)), append(a.sWrapped, k.wrapped)
 	}
 }
+
+func (h Holding) sameClaim(o Holding) bool { return h.Scope == o.Scope && string(h.Key) == string(o.Key) }
 
 // claimedError reads "<scope> <key in hex> <holder>".
 func claimedError(detail string) error {

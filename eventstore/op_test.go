@@ -242,7 +242,8 @@ func (w *world) drawClaims(rng *rand.Rand, o *op) {
 		for _, h := range o.Takes {
 			taken = taken || refOf(o.Tenant, h.Claim) == refOf(o.Tenant, c)
 		}
-		if taken {
+		if taken { // said twice by one stream
+			o.Takes = append(o.Takes, eventstore.Holding{Claim: c, Stream: mine})
 			continue
 		}
 		if holder != "" && rng.IntN(2) == 0 {

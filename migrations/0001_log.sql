@@ -118,7 +118,7 @@ create table log.claim (
   scope text not null,
   key bytea not null,
   stream text not null,
-  primary key (tenant, scope, key)
+  primary key (key, tenant, scope) -- the key first: it alone tells two entries of the index apart
 );
 comment on table log.claim is 'Unique values held by streams, taken and released inside appends.';
 comment on column log.claim.tenant is 'Within which business the value is unique.';
@@ -192,6 +192,7 @@ create function log.append(
 ) language plpgsql security definer set search_path = pg_catalog as $$
 declare
   written bigint;
+  kept boolean; -- a stream takes what it holds already
   one record;
 begin
   -- The lock comes first and alone: what follows sees everything its former holders committed.
@@ -200,13 +201,15 @@ begin
     raise exception 'lane % does not exist', p_lane using errcode = 'SF001';
   end if;
 
-  -- Verdicts: 1 the command has an outcome, 2 a stream is at another version, 3 a claim is not held as the append says.
+  -- Verdicts: 1 the command has an outcome, 2 a stream is at another version, 3 a claim is not held as the append says; 4 is none,
+  -- and tells that a stream takes what it holds.
   -- c_last, where it is not null, names the event that the append saw at that version: after the database went back to an older
   -- copy, another one may be there. c_after, where it is not null, is the append of this batch that adds that very event.
   -- k_take is true for a claim to take, false for one to drop, and null for one that k_stream must hold.
   -- A plan is kept as long as its connection, so it has to be right for tables that have grown since. A sub-select with a limit is
   -- never turned into a join, and so is always one lookup in an index for each row; deletes and updates are one by one for that reason.
-  select array_agg(f.ord), array_agg(f.reason), array_agg(f.detail) into failed, reason, detail from (
+  select array_agg(f.ord) filter (where f.reason < 4), array_agg(f.reason) filter (where f.reason < 4), array_agg(f.detail) filter (where f.reason < 4),
+    coalesce(bool_or(f.reason = 4), false) into failed, reason, detail, kept from (
     select distinct on (v.ord) v.ord, v.reason, v.detail from (
       select a.ord::integer, 1::smallint as reason, '' as detail
         from unnest(a_tenant, a_command) with ordinality a(tenant, command, ord)
@@ -218,13 +221,14 @@ begin
           where e.tenant = c.tenant and e.stream = c.stream order by e.version desc limit 1) h on true
         where c.after is null and (c.version <> coalesce(h.version, 0) or c.last <> h.id)
       union all
-      select k.append, 3::smallint, k.scope || ' ' || encode(k.key, 'hex') || ' ' || coalesce(h.stream, '')
+      select k.append, case when k.take and h.stream = k.stream then 4 else 3 end::smallint,
+          k.scope || ' ' || encode(k.key, 'hex') || ' ' || coalesce(h.stream, '')
         from unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
         left join lateral (select c.stream from log.claim c where c.tenant = k.tenant and c.scope = k.scope and c.key = k.key limit 1) h on true
         where case
           when k.take is null then h.stream is distinct from k.stream
           -- What the same append drops, it may take for another stream.
-          when k.take then h.stream <> k.stream and not exists (
+          when k.take then h.stream = k.stream or h.stream <> k.stream and not exists (
             select from unnest(k_append, k_scope, k_key, k_stream, k_take) d(append, scope, key, stream, take)
             where d.append = k.append and not d.take and d.scope = k.scope and d.key = k.key and d.stream = h.stream)
           else false end
@@ -273,7 +277,9 @@ begin
       select k.tenant, k.scope, k.key, k.stream
       from unnest(k_append, k_tenant, k_scope, k_key, k_stream, k_take) k(append, tenant, scope, key, stream, take)
       where k.take and (failed is null or k.append <> all (failed))
-      on conflict do nothing;
+        -- Nothing else can be there: the verdicts saw it under the lock, and no two appends of a batch name one claim. A plain insert
+        -- costs half of one that is ready for a conflict.
+        and (not kept or (select true from log.claim c where c.tenant = k.tenant and c.scope = k.scope and c.key = k.key limit 1) is null);
   end if;
   if cardinality(s_append) > 0 then
     insert into log.subject_key (tenant, subject, wrapped, created_at)
