@@ -47,13 +47,13 @@ func (s *server) look(r *http.Request, scope string) theme.Look {
 // shell is what surrounds a page of somebody who is signed in.
 func (s *server) shell(v visit, title string) shell {
 	scope := v.portal.scope()
-	return shell{Title: title, Look: s.look(v.r, scope), Scope: scope, Portal: v.portal, Account: v.who, Menu: v.portal.menu(v.r.URL.Path)}
+	return shell{Title: title, Look: s.look(v.r, scope), Scope: scope, Portal: v.portal, Account: v.who, Menu: v.portal.menu(v.r.URL.Path), Request: v.r.Header.Get(correlationHeader)}
 }
 
 // door is what surrounds a page of nobody, in the look of the portal that an address leads to.
 func (s *server) door(r *http.Request, title, leadsTo string) shell {
 	scope := portalOf(leadsTo).scope()
-	return shell{Title: title, Look: s.look(r, scope), Scope: scope}
+	return shell{Title: title, Look: s.look(r, scope), Scope: scope, Request: r.Header.Get(correlationHeader)}
 }
 
 // me is who is signed in to a portal. Without a session it answers by itself, and says that it has.
@@ -65,7 +65,7 @@ func (s *server) me(w http.ResponseWriter, r *http.Request, p *portal) (account,
 	}
 	var who account
 	if a.status != http.StatusOK || !who.read(a) {
-		render(w, r, failed(a), messagePage(s.door(r, p.Title, p.Home), a.fault().words()))
+		s.refuse(visit{w: w, r: r, portal: p}, a)
 		return account{}, false
 	}
 	return who, true

@@ -11,8 +11,10 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// portalHeader chooses among the sessions that a browser sends.
-const portalHeader = "StreamFlow-Portal"
+const (
+	portalHeader = "StreamFlow-Portal" // chooses among the sessions that a browser sends
+	retryHeader  = "Retry-After"       // how many seconds to wait before asking again
+)
 
 // passed are the browser's headers that the API judges a request by: who it is from, whether another site sent it, and
 // what it is called in logs. No other is passed on: a page's own conditions and encodings are not the API's.
@@ -22,6 +24,7 @@ var passed = []string{
 
 // answer is what the API said.
 type answer struct {
+	key    string // of the command that it answers
 	status int
 	header http.Header
 	body   bytes.Buffer
@@ -89,6 +92,7 @@ type fault struct {
 	Code   string `json:"code"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
+	wait   string // how long to wait before asking again
 	// ExistingID is the record that a duplicate is one of.
 	ExistingID string `json:"existingId"`
 	Errors     []struct {
@@ -102,6 +106,7 @@ func (a *answer) fault() fault {
 	if a.decode(&f) != nil || f.Title == "" {
 		f.Title = "The server could not answer this. Please try again."
 	}
+	f.wait = waitWords(a.header.Get(retryHeader))
 	return f
 }
 
@@ -114,7 +119,20 @@ func (f fault) words() string {
 	for _, e := range f.Errors {
 		text += " " + e.Field + ": " + e.Message + "."
 	}
-	return text
+	return text + f.later()
+}
+
+// later says when to try again, after what was refused.
+func (f fault) later() string {
+	if f.wait == "" {
+		return ""
+	}
+	return " Try again " + f.wait + "."
+}
+
+// unwell says that the request was no worse than another, and may be repeated as it is.
+func (a *answer) unwell() bool {
+	return a.status == http.StatusTooManyRequests || a.status >= http.StatusInternalServerError
 }
 
 // noSession says that signing in, and nothing else, would help.

@@ -60,8 +60,7 @@ func (s *server) dashboard(v visit) {
 	p, asked := v.portal, v.r.URL.Query()
 	b := board{Shell: s.shell(v, p.Title), Portal: p, Query: statsQuery(v.r), AtField: asked.Get("at")}
 	a := s.call(v.r, p.Name, http.MethodGet, "/api/portals/"+p.Name+"/stats", b.Query, nil)
-	if a.noSession() {
-		toLogin(v.w, v.r)
+	if s.stopped(v, a, v.r.URL.RequestURI()) {
 		return
 	}
 	var figures statsAnswer

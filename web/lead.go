@@ -81,7 +81,7 @@ func (s *server) lead(v visit) {
 	here := p.Place.addressAt(id, at)
 	history := s.call(v.r, v.portal.Name, http.MethodGet, leadsAPI+"/"+url.PathEscape(id)+"/history", strip(asked, "cursor"), nil)
 	a, late := s.seen(v, leadsAPI+"/"+url.PathEscape(id), dropEmpty("at", at))
-	if ended(v, a, here) {
+	if s.stopped(v, a, here) {
 		return
 	}
 	p.Shell = s.shell(v, "Lead")
@@ -90,7 +90,7 @@ func (s *server) lead(v visit) {
 		NextCursor string     `json:"nextCursor"`
 	}
 	if history.status == http.StatusNotFound {
-		render(v.w, v.r, http.StatusNotFound, messagePage(s.shell(v, "Lead not found"), "There is no lead at this address. It may be another tenant's, or the link may be incomplete."))
+		s.fail(v, failure{Status: http.StatusNotFound, Title: "Lead not found", Text: "There is no lead at this address. It may be another tenant's, or the link may be incomplete."})
 		return
 	}
 	if history.status != http.StatusOK || history.decode(&events) != nil {

@@ -152,7 +152,7 @@ func (s *server) createLead(v visit) {
 		}
 	}
 	a := s.command(v, http.MethodPost, leadsAPI, body)
-	if ended(v, a, form.Action) {
+	if s.barred(v, a, form.Action) {
 		return
 	}
 	var made leadRecord
@@ -170,8 +170,8 @@ func leadRefused(v visit, form *ui.Form, a *answer) {
 	if existing := a.fault().ExistingID; existing != "" {
 		form.Instead = ui.Way{Address: leadsPath + "/" + url.PathEscape(existing), Title: "Open the lead that exists"}
 	}
-	if wait := a.header.Get("Retry-After"); wait != "" {
-		v.w.Header().Set("Retry-After", wait)
+	if wait := a.header.Get(retryHeader); wait != "" {
+		v.w.Header().Set(retryHeader, wait)
 	}
 }
 
@@ -181,10 +181,10 @@ func (s *server) theLead(v visit) (leadRecord, bool) {
 	id := chi.URLParam(v.r, "id")
 	a := s.call(v.r, v.portal.Name, http.MethodGet, leadsAPI+"/"+url.PathEscape(id), nil, nil)
 	switch {
-	case ended(v, a, leadsPath+"/"+id):
+	case s.stopped(v, a, leadsPath+"/"+id):
 		return l, false
 	case a.status != http.StatusOK || a.decode(&l) != nil:
-		render(v.w, v.r, failed(a), messagePage(s.shell(v, "No such lead"), a.fault().words()))
+		s.fail(v, failure{Status: failed(a), Title: "No such lead", Text: a.fault().words()})
 		return l, false
 	}
 	return l, true
@@ -223,7 +223,7 @@ func (s *server) updateLead(v visit) {
 	}
 	a := s.command(v, http.MethodPatch, leadsAPI+"/"+l.ID, body, header{matchHeader, `"v` + v.r.PostForm.Get(versionField) + `"`})
 	switch {
-	case ended(v, a, leadsPath+"/"+l.ID):
+	case s.barred(v, a, leadsPath+"/"+l.ID):
 		return
 	case a.status < http.StatusBadRequest:
 		finish(v, a, backOr(v, leadsPath+"/"+l.ID), "edited")

@@ -104,7 +104,7 @@ func (s *server) leads(v visit) {
 		}
 	}
 	a, late := s.seen(v, leadsAPI, leadsQuery(view))
-	if ended(v, a, string(view.Address())) {
+	if s.stopped(v, a, string(view.Address())) {
 		return
 	}
 	var list leadList

@@ -93,7 +93,7 @@ func (s *server) takeStep(v visit) {
 		body["reason"] = v.r.PostForm.Get("reason")
 	}
 	a := s.command(v, http.MethodPost, leadsAPI+"/"+url.PathEscape(id)+"/"+step, body)
-	if ended(v, a, leadsPath+"/"+id) {
+	if s.stopped(v, a, leadsPath+"/"+id) {
 		return
 	}
 	if a.status < http.StatusBadRequest {
@@ -106,7 +106,7 @@ func (s *server) takeStep(v visit) {
 	}
 	form, title, text, asks := l.stepForm(step)
 	if !asks || a.status != http.StatusUnprocessableEntity {
-		render(v.w, v.r, failed(a), messagePage(s.shell(v, "Not done"), a.fault().words()))
+		s.fail(v, failure{Status: failed(a), Title: "Not done", Text: a.fault().words()})
 		return
 	}
 	for i := range form.Fields {

@@ -74,8 +74,8 @@ func (s *server) login(v visit) {
 	a := s.call(r, "", http.MethodPost, "/api/auth/login", nil, body)
 	if a.status != http.StatusOK {
 		form.Message = a.fault().words()
-		if wait := a.header.Get("Retry-After"); wait != "" {
-			w.Header().Set("Retry-After", wait)
+		if wait := a.header.Get(retryHeader); wait != "" {
+			w.Header().Set(retryHeader, wait)
 		}
 		render(w, r, a.status, loginPage(s.signInDoor(r, form), form))
 		return
@@ -108,7 +108,7 @@ func (s *server) logout(v visit) {
 	}
 	a := s.call(r, name, http.MethodPost, "/api/auth/logout", nil, nil)
 	if a.status >= http.StatusBadRequest {
-		render(w, r, a.status, messagePage(s.door(r, "Not signed out", ""), a.fault().words()))
+		s.fail(v, failure{Status: a.status, Title: "Not signed out", Text: a.fault().words()})
 		return
 	}
 	keepCookies(w, a)

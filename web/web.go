@@ -6,6 +6,7 @@
 package web
 
 import (
+	"log/slog"
 	"net/http"
 
 	"github.com/a-h/templ"
@@ -19,14 +20,16 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 type server struct {
 	api http.Handler
+	log *slog.Logger
 }
 
 // New makes the handler of all pages. The API is asked in process, as the browser that asks for the page.
-func New(api http.Handler) http.Handler {
-	s := &server{api: api}
+func New(api http.Handler, log *slog.Logger) http.Handler {
+	s := &server{api: api, log: log}
 	r := chi.NewRouter()
-	r.Use(headers, middleware.GetHead)
+	r.Use(named, headers, s.caught, middleware.GetHead)
 	r.NotFound(s.missing)
+	r.MethodNotAllowed(s.unfit(r))
 	r.Get("/live", s.live)
 	r.Get("/assets/{file}", s.asset)
 	r.Group(func(r chi.Router) {
@@ -65,10 +68,29 @@ func headers(next http.Handler) http.Handler {
 }
 
 func (s *server) missing(w http.ResponseWriter, r *http.Request) {
-	render(w, r, http.StatusNotFound, messagePage(s.door(r, "Page not found", r.URL.Path), "There is no page at this address. It may have moved, or the link may be incomplete."))
+	s.fail(visit{w: w, r: r}, failure{Status: http.StatusNotFound})
 }
 
-// render answers with a page. It is rendered whole before the first byte goes out, so that a failure is no half page.
+// unfit answers a method that an address does not take, and names those that it does.
+func (s *server) unfit(routes chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+				w.Header().Add("Allow", method)
+			}
+		}
+		s.fail(visit{w: w, r: r}, failure{Status: http.StatusMethodNotAllowed})
+	}
+}
+
+// render answers with a page. It is rendered whole before the first byte goes out, so that a failure is no half page: it is
+// a panic, which is answered with a page of its own, unless the browser has gone.
 func render(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
-	templ.Handler(page, templ.WithStatus(status)).ServeHTTP(w, r)
+	broken := func(r *http.Request, err error) http.Handler {
+		if r.Context().Err() != nil {
+			panic(http.ErrAbortHandler)
+		}
+		panic(err)
+	}
+	templ.Handler(page, templ.WithStatus(status), templ.WithErrorHandler(broken)).ServeHTTP(w, r)
 }

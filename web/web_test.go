@@ -3,10 +3,13 @@ package web
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -24,6 +27,27 @@ type fakeAPI struct {
 	last    atomic.Value // string: what that was last told to go on behind
 	looks   atomic.Value // string: what the API says of themes
 	leads   *fakeLeads
+	refuse  atomic.Value // string: what everything but who is signed in is answered, with its status before it; or panic
+	asked   atomic.Value // string: what the last request was called
+	log     journal
+}
+
+// journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
@@ -33,7 +57,9 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	f.stats.Store(stats)
 	f.query.Store("")
 	f.looks.Store("{}")
+	f.refuse.Store("")
 	r := chi.NewRouter()
+	r.Use(f.refused)
 	r.Post("/api/auth/login", f.login)
 	r.Post("/api/auth/logout", func(w http.ResponseWriter, r *http.Request) {
 		name := "sf_" + r.Header.Get("StreamFlow-Portal")
@@ -48,9 +74,31 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	r.Get("/api/portals/{portal}/stats", f.figures)
 	f.leads.routes(r, f.signedIn)
 	r.Get("/api/theme", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, f.looks.Load()) })
-	server := httptest.NewServer(New(r))
+	server := httptest.NewServer(New(r, slog.New(slog.NewTextHandler(&f.log, nil))))
 	t.Cleanup(server.Close)
 	return f, server
+}
+
+// refused answers everything that it is told to refuse.
+func (f *fakeAPI) refused(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse, _ := f.refuse.Load().(string)
+		status, text, _ := strings.Cut(refuse, " ")
+		code, err := strconv.Atoi(status)
+		switch {
+		case refuse == "" || r.URL.Path == "/api/auth/me" || r.URL.Path == "/api/theme":
+			next.ServeHTTP(w, r)
+		case err != nil:
+			panic("a secret broke")
+		default:
+			f.asked.Store(r.Header.Get("X-Correlation-Id"))
+			if code == http.StatusTooManyRequests {
+				w.Header().Set("Retry-After", "41")
+			}
+			w.WriteHeader(code)
+			fmt.Fprint(w, text)
+		}
+	})
 }
 
 func (f *fakeAPI) signedIn(w http.ResponseWriter, r *http.Request) bool {

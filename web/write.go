@@ -29,7 +29,7 @@ const (
 func (s *server) posted(v visit) bool {
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
 	if err := v.r.ParseForm(); err != nil {
-		render(v.w, v.r, http.StatusBadRequest, messagePage(s.shell(v, "Not read"), "The form could not be read. Nothing was changed. Please go back and try again."))
+		s.fail(v, failure{Status: http.StatusBadRequest, Title: "Not read", Text: "The form could not be read. Nothing was changed. Please go back and try again."})
 		return false
 	}
 	for name, values := range v.r.PostForm {
@@ -49,7 +49,10 @@ func (s *server) command(v visit, method, path string, body any, more ...header)
 	if err != nil {
 		panic(err) // posted let UTF-8 through alone
 	}
-	return s.call(v.r, v.portal.Name, method, path, nil, text, append(more, header{keyHeader, v.r.PostForm.Get(ui.KeyField)})...)
+	key := v.r.PostForm.Get(ui.KeyField)
+	a := s.call(v.r, v.portal.Name, method, path, nil, text, append(more, header{keyHeader, key})...)
+	a.key = key
+	return a
 }
 
 // ended leads somebody whose session is over to the sign-in, and from there to a page that says what they were about.
@@ -110,6 +113,9 @@ func notes(v visit, words map[string]ui.Note, late bool, dismiss string) []ui.No
 func refused(form *ui.Form, a *answer) {
 	f := a.fault()
 	form.Key = newKey() // the refusal is the answer to the other key, for ever
+	if a.unwell() {
+		form.Key = a.key // what was asked may be done already, and must not be done twice
+	}
 	var rest []string
 	for _, e := range f.Errors {
 		name := e.Field
@@ -124,10 +130,8 @@ func refused(form *ui.Form, a *answer) {
 	case len(rest) > 0:
 		form.Message = sentence(strings.Join(rest, "; "))
 	case len(f.Errors) > 0:
-	case f.Detail != "":
-		form.Message = f.Detail
 	default:
-		form.Message = f.Title
+		form.Message = f.words()
 	}
 }
 

@@ -174,7 +174,7 @@ func (n *node) handler(use *commands.Commands) (http.Handler, error) {
 		return nil, err
 	}
 	guarded := chi.Chain(guard.WithCaller(n.config.proxies), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(n.config.logger))
-	pages := guarded.Handler(web.New(machines))
+	pages := guarded.Handler(web.New(machines, n.config.logger))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); first {
 		case "api", "healthz", "readyz", "problems", "openapi.json", "asyncapi.json":

@@ -106,3 +106,14 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   ask(link).catch(() => location.assign(link.href));
 });
+
+// Buttons that copy a field are of use only where the browser lets a page write to the clipboard.
+for (const button of navigator.clipboard ? document.querySelectorAll("[data-copies]") : []) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copies);
+    field.select();
+    await navigator.clipboard.writeText(field.value);
+    button.nextElementSibling.textContent = "Copied";
+  });
+}
