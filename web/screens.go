@@ -33,6 +33,9 @@ func screens() []screen {
 	return []screen{
 		{path: "/", get: (*server).start},
 		{path: "/login", get: (*server).loginForm, post: (*server).login, tries: []string{"/login?next=%2Fprovider"}},
+		{path: "/login/factor", get: (*server).factorPage, post: (*server).takeFactor},
+		{path: "/reset", get: (*server).askReset, post: (*server).sendReset},
+		{path: "/reset/{token}", get: (*server).askPassword, post: (*server).setPassword, tries: []string{"/reset/t1"}},
 		{path: "/logout", post: (*server).logout},
 
 		{portal: "client", path: "/dashboard", title: "Dashboard", icon: "dashboard", get: (*server).dashboard, tries: []string{"/dashboard?at=2026-01-01T00:00:00Z", "/dashboard?at=2999-01-01T00:00:00Z"}},

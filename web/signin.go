@@ -80,22 +80,30 @@ func (s *server) login(v visit) {
 		render(w, r, a.status, loginPage(s.signInDoor(r, form), form))
 		return
 	}
-	var who account
-	home := (*portal)(nil)
-	if who.read(a) {
-		home = portalNamed(who.Portal)
-	}
-	if home == nil {
+	var more further
+	switch {
+	case enter(v, a, form.Next):
+	case a.decode(&more) == nil && more.Next == "factor":
+		s.showFactor(v, http.StatusOK, factorForm(more.Challenge, form.Next, more.Methods), form.Next)
+	default:
 		form.Message = "This account needs a further step to sign in, which this page does not offer."
 		render(w, r, http.StatusForbidden, loginPage(s.signInDoor(r, form), form))
-		return
 	}
-	keepCookies(w, a)
-	target := home.Home
-	if form.Next != "" && portalOf(form.Next) == home {
-		target = form.Next
+}
+
+// enter leads who is signed in by an answer to where they wanted, if that is in their portal, or to its home.
+func enter(v visit, a *answer, next string) bool {
+	var who account
+	if !who.read(a) || portalNamed(who.Portal) == nil {
+		return false
 	}
-	http.Redirect(w, r, target, http.StatusSeeOther)
+	home := portalNamed(who.Portal)
+	keepCookies(v.w, a)
+	if next == "" || portalOf(next) != home {
+		next = home.Home
+	}
+	http.Redirect(v.w, v.r, next, http.StatusSeeOther)
+	return true
 }
 
 // logout ends the session of the portal that the form names, and leaves those of others open.
@@ -150,7 +158,7 @@ func portalOf(address string) *portal {
 	path, _, _ = strings.Cut(path, "#")
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
-	case "", "login", "logout", "live", "assets", "api":
+	case "", "login", "logout", "reset", "live", "assets", "api":
 		return nil
 	}
 	if p := portalNamed(first); p != nil && p.Name != "client" {

@@ -28,6 +28,7 @@ type fakeAPI struct {
 	looks   atomic.Value // string: what the API says of themes
 	leads   *fakeLeads
 	refuse  atomic.Value // string: what everything but who is signed in is answered, with its status before it; or panic
+	further atomic.Bool  // it has second factors, and resets passwords
 	asked   atomic.Value // string: what the last request was called
 	log     journal
 }
@@ -60,6 +61,7 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	f.refuse.Store("")
 	r := chi.NewRouter()
 	r.Use(f.refused)
+	f.furtherRoutes(r)
 	r.Post("/api/auth/login", f.login)
 	r.Post("/api/auth/logout", func(w http.ResponseWriter, r *http.Request) {
 		name := "sf_" + r.Header.Get("StreamFlow-Portal")
@@ -85,7 +87,11 @@ func (f *fakeAPI) refused(next http.Handler) http.Handler {
 		refuse, _ := f.refuse.Load().(string)
 		status, text, _ := strings.Cut(refuse, " ")
 		code, err := strconv.Atoi(status)
+		later := r.URL.Path == factorAPI || strings.HasPrefix(r.URL.Path, "/api/auth/password/")
 		switch {
+		case later && !f.further.Load():
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"title":"Nothing here","code":"not_found"}`)
 		case refuse == "" || r.URL.Path == "/api/auth/me" || r.URL.Path == "/api/theme":
 			next.ServeHTTP(w, r)
 		case err != nil:
@@ -117,6 +123,14 @@ func (f *fakeAPI) login(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"title":"E-mail or password wrong","code":"bad_credentials"}`)
 		return
 	}
+	if f.further.Load() {
+		fmt.Fprint(w, `{"next":"factor","challenge":"<c1>","methods":["totp","recovery"]}`)
+		return
+	}
+	f.enter(w)
+}
+
+func (f *fakeAPI) enter(w http.ResponseWriter) {
 	http.SetCookie(w, &http.Cookie{Name: "sf_" + f.portal, Value: "token", Path: "/", HttpOnly: true})
 	fmt.Fprintf(w, `{"user":{"name":"Ada","portal":%q}}`, f.portal)
 }

@@ -27,15 +27,23 @@ const (
 
 // posted reads a form. What cannot be read it answers by itself, and says that it has.
 func (s *server) posted(v visit) bool {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
-	if err := v.r.ParseForm(); err != nil {
-		s.fail(v, failure{Status: http.StatusBadRequest, Title: "Not read", Text: "The form could not be read. Nothing was changed. Please go back and try again."})
+	if !s.parsed(v) {
 		return false
 	}
 	for name, values := range v.r.PostForm {
 		for i := range values {
 			v.r.PostForm[name][i] = strings.TrimSpace(strings.ToValidUTF8(values[i], "�"))
 		}
+	}
+	return true
+}
+
+// parsed reads a form as it was sent.
+func (s *server) parsed(v visit) bool {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	if err := v.r.ParseForm(); err != nil {
+		s.fail(v, failure{Status: http.StatusBadRequest, Title: "Not read", Text: "The form could not be read. Nothing was changed. Please go back and try again."})
+		return false
 	}
 	return true
 }
