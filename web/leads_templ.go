@@ -71,7 +71,7 @@ func leadsScreen(p leadsPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else if len(p.Table.Rows) > 0 || !p.Table.Empty.Asks {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<a class=\"button\" href=\"/leads/new\" data-dialog>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<a class=\"button\" href=\"/leads/new\" data-dialog data-new>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

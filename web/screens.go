@@ -10,8 +10,9 @@ import (
 type screen struct {
 	portal string // whose session it takes; empty: everybody's
 	path   string
-	title  string // in the portal's menu
-	icon   string // likewise; a screen without one is not there, and is reached from others
+	title  string // in the portal's menu and in the palette
+	icon   string // in the menu; a screen without one is not there, and is reached from others
+	key    string // pressed after g, leads there; one letter, of one screen in the portal
 	open   bool   // it answers without a session too, and looks for one itself
 	get    func(*server, visit)
 	post   func(*server, visit)
@@ -38,24 +39,28 @@ func screens() []screen {
 		{path: "/reset/{token}", get: (*server).askPassword, post: (*server).setPassword, tries: []string{"/reset/t1"}},
 		{path: "/logout", post: (*server).logout},
 
-		{portal: "client", path: "/dashboard", title: "Dashboard", icon: "dashboard", get: (*server).dashboard, tries: []string{"/dashboard?at=2026-01-01T00:00:00Z", "/dashboard?at=2999-01-01T00:00:00Z"}},
-		{portal: "client", path: leadsPath, title: "Leads", icon: "leads", get: (*server).leads, tries: []string{leadsPath + "?q=nobody", leadsPath + "?status=new&sort=-score&done=created&at=2026-01-01T00:00:00Z", leadsPath + "?sort=nonsense"}},
-		{portal: "client", path: leadsPath + "/new", get: (*server).newLead, post: (*server).createLead},
+		{portal: "client", path: "/dashboard", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard, tries: []string{"/dashboard?at=2026-01-01T00:00:00Z", "/dashboard?at=2999-01-01T00:00:00Z"}},
+		{portal: "client", path: leadsPath, title: "Leads", icon: "leads", key: "l", get: (*server).leads, tries: []string{leadsPath + "?q=nobody", leadsPath + "?status=new&sort=-score&done=created&at=2026-01-01T00:00:00Z", leadsPath + "?sort=nonsense"}},
+		{portal: "client", path: leadsPath + "/new", title: "Add a lead", get: (*server).newLead, post: (*server).createLead},
 		{portal: "client", path: leadsPath + "/{id}", get: (*server).lead, tries: []string{leadsPath + "/l1", leadsPath + "/l1?row=0&list=status%3Dnew&done=edited", leadsPath + "/l1?at=c1", leadsPath + "/nobody"}},
 		{portal: "client", path: leadsPath + "/{id}/edit", get: (*server).editLead, post: (*server).updateLead, tries: []string{leadsPath + "/l1/edit"}},
 		{portal: "client", path: leadsPath + "/{id}/{step}", get: (*server).askStep, post: (*server).takeStep, tries: []string{leadsPath + "/l1/convert", leadsPath + "/l1/disqualify"}},
-		{portal: "client", path: "/appearance", title: "Appearance", icon: "appearance", open: true, get: (*server).appearance, tries: []string{"/appearance?scope=admin"}},
+		{portal: "client", path: "/appearance", title: "Appearance", icon: "appearance", key: "a", open: true, get: (*server).appearance, tries: []string{"/appearance?scope=admin"}},
+		{portal: "client", path: "/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 
-		{portal: "provider", path: "/provider", title: "Dashboard", icon: "dashboard", get: (*server).dashboard},
-		{portal: "provider", path: "/provider/settings", title: "Appearance", icon: "appearance", get: (*server).settings},
+		{portal: "provider", path: "/provider", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard},
+		{portal: "provider", path: "/provider/settings", title: "Appearance", icon: "appearance", key: "a", get: (*server).settings},
+		{portal: "provider", path: "/provider/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 
-		{portal: "accountant", path: "/accountant", title: "Dashboard", icon: "dashboard", get: (*server).dashboard},
-		{portal: "accountant", path: "/accountant/settings", title: "Appearance", icon: "appearance", get: (*server).settings},
+		{portal: "accountant", path: "/accountant", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard},
+		{portal: "accountant", path: "/accountant/settings", title: "Appearance", icon: "appearance", key: "a", get: (*server).settings},
+		{portal: "accountant", path: "/accountant/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 
-		{portal: "developer", path: "/developer", title: "Dashboard", icon: "dashboard", get: (*server).dashboard},
-		{portal: "developer", path: galleryPath, title: "Gallery", icon: "parts", get: (*server).gallery, post: (*server).sendSample, tries: []string{galleryPath + "?done=saved", galleryPath + "?q=nobody", galleryPath + "?status=Overdue&sort=-total&cursor=10"}},
+		{portal: "developer", path: "/developer", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard},
+		{portal: "developer", path: galleryPath, title: "Gallery", icon: "parts", key: "y", get: (*server).gallery, post: (*server).sendSample, tries: []string{galleryPath + "?done=saved", galleryPath + "?q=nobody", galleryPath + "?status=Overdue&sort=-total&cursor=10"}},
 		{portal: "developer", path: galleryPath + "/{action}", post: (*server).pressSample},
-		{portal: "developer", path: "/developer/settings", title: "Appearance", icon: "appearance", get: (*server).settings},
+		{portal: "developer", path: "/developer/settings", title: "Appearance", icon: "appearance", key: "a", get: (*server).settings},
+		{portal: "developer", path: "/developer/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 	}
 }
 
