@@ -32,8 +32,8 @@ type asset struct {
 // nothing in the colours of another theme.
 var assets = map[string]asset{
 	"app.css":  newAsset("app.css", "text/css; charset=utf-8", bytes.Join([][]byte{[]byte(theme.CSS()), ui.CSS(), file("app.css")}, nil)),
-	"app.js":   newAsset("app.js", "text/javascript; charset=utf-8", file("app.js")),
 	"keys.js":  newAsset("keys.js", "text/javascript; charset=utf-8", file("keys.js")),
+	"app.js":   newAsset("app.js", "text/javascript; charset=utf-8", bytes.Join([][]byte{file("app.js"), file("refresh.js")}, nil)),
 	"icon.svg": newAsset("icon.svg", "image/svg+xml", theme.Icon()),
 }
 

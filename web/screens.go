@@ -57,6 +57,9 @@ func screens() []screen {
 		{portal: "accountant", path: "/accountant/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 
 		{portal: "developer", path: "/developer", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard},
+		{portal: "developer", path: projectionsPath, title: "Read models", icon: "models", key: "m", get: (*server).projections, tries: []string{projectionsPath + "?done=pause"}},
+		{portal: "developer", path: projectionsPath + "/{id}", get: (*server).projections, tries: []string{projectionsPath + "/figures", projectionsPath + "/nobody"}},
+		{portal: "developer", path: projectionsPath + "/{id}/{step}", get: (*server).askModelStep, post: (*server).takeModelStep, tries: []string{projectionsPath + "/figures/rebuild", projectionsPath + "/figures/switch", projectionsPath + "/figures/nonsense"}},
 		{portal: "developer", path: galleryPath, title: "Gallery", icon: "parts", key: "y", get: (*server).gallery, post: (*server).sendSample, tries: []string{galleryPath + "?done=saved", galleryPath + "?q=nobody", galleryPath + "?status=Overdue&sort=-total&cursor=10"}},
 		{portal: "developer", path: galleryPath + "/{action}", post: (*server).pressSample},
 		{portal: "developer", path: "/developer/settings", title: "Appearance", icon: "appearance", key: "a", get: (*server).settings},

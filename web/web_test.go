@@ -27,6 +27,7 @@ type fakeAPI struct {
 	last    atomic.Value // string: what that was last told to go on behind
 	looks   atomic.Value // string: what the API says of themes
 	leads   *fakeLeads
+	models  *fakeModels
 	refuse  atomic.Value // string: what everything but who is signed in is answered, with its status before it; or panic
 	further atomic.Bool  // it has second factors, and resets passwords
 	asked   atomic.Value // string: what the last request was called
@@ -53,7 +54,7 @@ func (j *journal) String() string {
 
 func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	t.Helper()
-	f := &fakeAPI{portal: portal, told: make(chan string), leads: newFakeLeads()}
+	f := &fakeAPI{portal: portal, told: make(chan string), leads: newFakeLeads(), models: newFakeModels()}
 	f.session.Store(true)
 	f.stats.Store(stats)
 	f.query.Store("")
@@ -75,6 +76,7 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	})
 	r.Get("/api/portals/{portal}/stats", f.figures)
 	f.leads.routes(r, f.signedIn)
+	f.models.routes(r, f.signedIn)
 	r.Get("/api/theme", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, f.looks.Load()) })
 	server := httptest.NewServer(New(r, slog.New(slog.NewTextHandler(&f.log, nil))))
 	t.Cleanup(server.Close)

@@ -80,7 +80,9 @@ func finish(v visit, a *answer, back, done string) {
 	}
 	q := address.Query()
 	q.Set(doneParameter, done)
-	q.Set(afterParameter, a.header.Get(cursorHeader))
+	if cursor := a.header.Get(cursorHeader); cursor != "" { // what is no command of the log has none
+		q.Set(afterParameter, cursor)
+	}
 	address.RawQuery = q.Encode()
 	http.Redirect(v.w, v.r, address.String(), http.StatusSeeOther)
 }

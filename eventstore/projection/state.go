@@ -75,11 +75,19 @@ type Condition struct {
 	Previous   *int        `json:"previousGeneration" doc:"What a switch goes back to"`
 	State      string      `json:"state" enum:"live,paused,rebuilding,outdated"`
 	Checkpoint string      `json:"checkpoint" doc:"The cursor of what is folded"`
+	Lanes      []LanePlace `json:"lanes" doc:"How far it is in each lane"`
 	Lag        int64       `json:"lag" doc:"Events that are not folded"`
 	LagMS      int64       `json:"lagMs" doc:"For how long the oldest of them has been in the log"`
 	Parked     int64       `json:"parked" doc:"Events that could not be folded, those that only wait behind one included"`
 	ParkedKeys []ParkedKey `json:"parkedKeys" doc:"The first streams that wait, at most 100"`
 	Rebuild    *Rebuilding `json:"rebuild" doc:"The newest rebuild"`
+}
+
+// LanePlace is how far a projection is in a lane.
+type LanePlace struct {
+	Lane     int   `json:"lane"`
+	Position int64 `json:"position"`
+	Head     int64 `json:"head" doc:"The lane's newest position"`
 }
 
 // ParkedKey is a stream whose events wait behind one that could not be folded.
@@ -163,6 +171,7 @@ func (e *Engine) conditions(ctx context.Context, tx pgx.Tx) ([]Condition, error)
 		cursor[lane] = m
 		one := &all[len(all)-1]
 		one.Checkpoint = e.log.Token(cursor)
+		one.Lanes = append(one.Lanes, LanePlace{Lane: lane, Position: m.Position, Head: head})
 		one.Lag += max(head-m.Position, 0)
 		one.LagMS = max(one.LagMS, late)
 		switch {

@@ -136,6 +136,12 @@ type Table struct {
 	Action      string // what that is called
 }
 
+// paged says whether there is more than this page, or something to say of it.
+func (t Table) paged() bool {
+	_, before := t.View.Preceding()
+	return before || t.Next != "" || t.Range != ""
+}
+
 // Column is one field of the rows.
 type Column struct {
 	Key, Title string

@@ -1,0 +1,123 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/streamflow/streamflow/web/ui"
+)
+
+// The steps of a read model, by the names of the API's routes.
+const (
+	stepRebuild = "rebuild"
+	stepPause   = "pause"
+	stepResume  = "resume"
+	stepRetry   = "retry"
+	stepSwitch  = "switch"
+)
+
+// forceField says that a rebuild is switched to also where it differs.
+const forceField = "force"
+
+// modelSteps are what each step is called, and what is asked before those that change what everybody reads.
+var modelSteps = map[string]struct {
+	title, asks, text string
+	danger            bool
+}{
+	stepRebuild: {title: "Rebuild", asks: "Rebuild", text: "It is built anew from the whole log, beside the tables that are read. When both are equal, the new ones are read from then on."},
+	stepPause:   {title: "Pause", asks: "Pause", danger: true, text: "It stops on every node, and everybody reads it as it is now until it is resumed. The log goes on, and nothing is lost."},
+	stepResume:  {title: "Resume"},
+	stepRetry:   {title: "Try again"},
+	stepSwitch:  {title: "Switch back", asks: "Switch back", danger: true, text: "The tables from before the last rebuild are read again, at once and by everybody. These are kept, and switching again leads back to them."},
+}
+
+// modelNotes say what was just done with a read model.
+var modelNotes = map[string]ui.Note{
+	stepRebuild: {Tone: ui.Info, Text: "The rebuild has begun."}, stepPause: {Tone: ui.Warning, Text: "The read model is paused."},
+	stepResume: {Tone: ui.Success, Text: "The read model goes on."}, stepRetry: {Tone: ui.Info, Text: "The parked events were tried again."},
+	stepSwitch: {Tone: ui.Success, Text: "The tables from before are read again."},
+}
+
+// step is a button, or a link to the page that asks first.
+func (m readModel) step(name, back string) ui.Step {
+	s, address := modelSteps[name], modelAddress(m.Name)+"/"+name
+	if s.asks != "" {
+		return ui.Step{Title: s.title, Address: address + "?" + url.Values{backField: {back}}.Encode()}
+	}
+	return ui.Step{Title: s.title, Address: address, Posts: true, Key: newKey(), Back: back}
+}
+
+// modelForm asks before a step; false for one that asks nothing.
+func modelForm(model, step string) (form ui.Form, title, text string, ok bool) {
+	s := modelSteps[step]
+	if s.asks == "" {
+		return form, "", "", false
+	}
+	form = ui.Form{ID: "step", Key: newKey(), Action: modelAddress(model) + "/" + step, Cancel: projectionsPath, Submit: s.title, Danger: s.danger}
+	if step == stepRebuild {
+		form.Fields = []ui.Field{{Name: forceField, Label: "Switch also where they differ", Kind: "checkbox",
+			Hint: "For a read model that is wrong: else a difference ends the rebuild, and nothing has changed."}}
+	}
+	return form, s.asks + " " + model, s.text, true
+}
+
+// askModelStep asks before a step. One that asks nothing has no page: whoever comes to its address sees the read model.
+func (s *server) askModelStep(v visit) {
+	model, step := chi.URLParam(v.r, "id"), chi.URLParam(v.r, "step")
+	if _, known := modelSteps[step]; !known {
+		s.missing(v.w, v.r)
+		return
+	}
+	a := s.call(v.r, v.portal.Name, http.MethodGet, projectionsAPI+"/"+url.PathEscape(model), nil, nil)
+	if ended(v, a, modelAddress(model)) {
+		return
+	}
+	if a.status != http.StatusOK {
+		render(v.w, v.r, failed(a), messagePage(s.shell(v, "No such read model"), a.fault().words()))
+		return
+	}
+	form, title, text, asks := modelForm(model, step)
+	if !asks {
+		http.Redirect(v.w, v.r, modelAddress(model), http.StatusSeeOther)
+		return
+	}
+	s.showForm(v, http.StatusOK, title, text, form)
+}
+
+func (s *server) takeModelStep(v visit) {
+	if !s.posted(v) {
+		return
+	}
+	model, step := chi.URLParam(v.r, "id"), chi.URLParam(v.r, "step")
+	if _, known := modelSteps[step]; !known {
+		s.missing(v.w, v.r)
+		return
+	}
+	body := map[string]bool{}
+	if step == stepRebuild && v.r.PostForm.Get(forceField) == "yes" {
+		body[forceField] = true
+	}
+	a := s.command(v, http.MethodPost, projectionsAPI+"/"+url.PathEscape(model)+"/"+step, body)
+	if ended(v, a, modelAddress(model)) {
+		return
+	}
+	if a.status < http.StatusBadRequest {
+		finish(v, a, backOr(v, projectionsPath), step)
+		return
+	}
+	if wait := a.header.Get("Retry-After"); wait != "" {
+		v.w.Header().Set("Retry-After", wait)
+	}
+	form, title, text, asks := modelForm(model, step)
+	if !asks || a.status == http.StatusNotFound {
+		render(v.w, v.r, failed(a), messagePage(s.shell(v, "Not done"), a.fault().words()))
+		return
+	}
+	for i := range form.Fields {
+		form.Fields[i].Value = v.r.PostForm.Get(form.Fields[i].Name)
+	}
+	refused(&form, a)
+	s.showForm(v, failed(a), title, text, form)
+}
