@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -31,7 +32,11 @@ func (s *server) eventRoutes() []route {
 				textParameter("after", "begin after this cursor or RFC 3339 time; Last-Event-ID comes first for server-sent events"),
 				textParameter("until", "end with what lies at this cursor, or was recorded at this time"),
 				{"type", "event type, or a category like lead.*; may be repeated", types},
-				textParameter("stream", "the record, as <category>-<id>"), tenantParameter, limitParameter, atParameter,
+				textParameter("stream", "the record, as <category>-<id>"), tenantParameter,
+				idParameter("commandId", "the command that made them"), textParameter("correlationId", "what the caller called the conversation"),
+				idParameter("causationId", "the event that led to them"),
+				choiceParameter("sort", "the order of a page: oldest first, and the next one is after its nextCursor; or -position, newest first, and the next one is until its nextCursor", sortOldest, sortNewest),
+				limitParameter, atParameter,
 			},
 			gives: replies{200: forms{page[history.Item]{}, lines{history.Item{}}, media("text/csv"), typed{batchType, []history.CloudEvent{}}, media("text/event-stream")}},
 			frame: s.reading(historians, s.listEvents)},
@@ -41,6 +46,12 @@ func (s *server) eventRoutes() []route {
 			gives: replies{200: page[reactor.Known]{}}, frame: s.reading(historians, s.listEffects)},
 	}
 }
+
+// The orders of a page of events.
+const (
+	sortOldest = "position"
+	sortNewest = "-position"
+)
 
 // reveals tells whether the caller holds pii:read: an owner, whose records show the same texts.
 func (q request) reveals() bool { return q.who.Role == user.RoleOwner }
@@ -54,8 +65,13 @@ func (s *server) listEvents(w http.ResponseWriter, q request, m moment) error {
 	if err != nil {
 		return err
 	}
+	form := historyForm(q.Header)
+	read, err := pageReader(q, form)
+	if err != nil {
+		return err
+	}
 	w.Header().Add("Vary", "Accept")
-	switch form := historyForm(q.Header); form {
+	switch form {
 	case "text/event-stream":
 		return s.followEvents(w, q, query)
 	case "application/x-ndjson", "text/csv":
@@ -66,7 +82,7 @@ func (s *server) listEvents(w http.ResponseWriter, q request, m moment) error {
 	case batchType:
 		return s.batchEvents(w, q, query, limit)
 	}
-	items, next, err := history.Page(q.Context(), s.Commands.Log, query, limit)
+	items, next, err := read(q.Context(), s.Commands.Log, query, limit)
 	if err != nil {
 		return err
 	}
@@ -77,6 +93,20 @@ func (s *server) listEvents(w http.ResponseWriter, q request, m moment) error {
 	}
 	s.write(w, q.Request, http.StatusOK, answer)
 	return nil
+}
+
+// pageReader reads a page in the order that is asked for. Only a page of JSON has another one than the log's.
+func pageReader(q request, form string) (func(context.Context, *eventstore.Log, history.Query, int) ([]history.Item, eventstore.Cursor, error), error) {
+	switch q.URL.Query().Get("sort") {
+	case "", sortOldest:
+		return history.Page, nil
+	case sortNewest:
+		if form == "application/json" {
+			return history.Latest, nil
+		}
+		return nil, problem.Invalid(problem.FieldError{Field: "sort", Code: problem.FieldUnknown, Message: "is for a page of JSON; this format goes forward alone"})
+	}
+	return nil, problem.Invalid(problem.FieldError{Field: "sort", Code: problem.FieldUnknown, Message: "must be position or -position"})
 }
 
 const batchType = "application/cloudevents-batch+json"
@@ -104,7 +134,14 @@ func (s *server) eventQuery(q request, m moment) (history.Query, error) {
 	if query.Stream != "" && query.Stream.ID() == "" {
 		return query, problem.Invalid(problem.FieldError{Field: "stream", Code: "invalid_stream", Message: "must be a category and an id, with a dash between them"})
 	}
+	query.Correlation = asked.Get("correlationId")
 	var err error
+	if query.Command, err = idOf(q, "commandId"); err != nil {
+		return query, err
+	}
+	if query.Cause, err = idOf(q, "causationId"); err != nil {
+		return query, err
+	}
 	if query.Types, err = history.Types(s.Commands.Log.Registry(), asked["type"]); err != nil {
 		return query, problem.Invalid(problem.FieldError{Field: "type", Code: "unknown_type", Message: "must be an event type or a category like lead.*"})
 	}
@@ -122,6 +159,19 @@ func (s *server) eventQuery(q request, m moment) (history.Query, error) {
 	}
 	query.Until = until
 	return query, nil
+}
+
+// idOf reads a parameter that is an id; uuid.Nil where it is absent.
+func idOf(q request, name string) (uuid.UUID, error) {
+	text := q.URL.Query().Get(name)
+	if text == "" {
+		return uuid.Nil, nil
+	}
+	id, err := uuid.Parse(text)
+	if err != nil || id == uuid.Nil {
+		return uuid.Nil, problem.Invalid(problem.FieldError{Field: name, Code: "invalid_id", Message: "must be an id"})
+	}
+	return id, nil
 }
 
 // placeOf reads a parameter that is a cursor or a time; nil where it is absent.

@@ -85,6 +85,53 @@ func TestEventsArePagedFromCursorToCursor(t *testing.T) {
 	s.want(s.do("GET", "/api/v2/events/"+last["id"].(string)+"/effects", call{cookie: developer}), 200, "")
 }
 
+// TestEventsAreFoundByWhatTheyBelongTo: newest first, by command, by conversation and by cause.
+func TestEventsAreFoundByWhatTheyBelongTo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner, id := s.tenant("ours")
+	developer := s.staff(user.RoleDeveloper)
+	s.want(s.do("POST", "/api/v2/leads", call{cookie: owner, key: "k", body: `{"name":"Ada","email":"ada@example.com"}`, header: map[string]string{"X-Correlation-Id": "talk-7"}}), 201, "")
+	ask := func(query string) []map[string]any {
+		w := s.do("GET", "/api/v2/events?"+query, call{cookie: developer})
+		s.want(w, 200, "")
+		return items(w)
+	}
+	all := ask("limit=100")
+	made := all[len(all)-1]
+	var seen []string
+	for next := "?sort=-position&limit=2"; next != ""; {
+		w := s.do("GET", "/api/v2/events"+next, call{cookie: developer})
+		s.want(w, 200, "")
+		for _, item := range items(w) {
+			seen = append(seen, item["id"].(string))
+		}
+		if next = text(w, "nextCursor"); next != "" {
+			next = "?sort=-position&limit=2&until=" + next
+		}
+	}
+	if len(seen) != len(all) {
+		t.Fatalf("%d events newest first, %d in all", len(seen), len(all))
+	}
+	for i, item := range all {
+		if seen[len(all)-1-i] != item["id"] {
+			t.Errorf("event %d from the end is %s", i, seen[len(all)-1-i])
+		}
+	}
+	for _, query := range []string{"commandId=" + made["commandId"].(string), "tenantId=" + id + "&commandId=" + made["commandId"].(string), "correlationId=" + made["correlationId"].(string)} {
+		if got := ask(query); len(got) != 1 || got[0]["id"] != made["id"] {
+			t.Errorf("%s: %v", query, got)
+		}
+	}
+	if got := ask("causationId=" + made["id"].(string)); len(got) != 0 {
+		t.Errorf("it led to %v", got)
+	}
+	for _, query := range []string{"sort=type", "commandId=x", "causationId=x", "commandId=00000000-0000-0000-0000-000000000000"} {
+		s.want(s.do("GET", "/api/v2/events?"+query, call{cookie: developer}), 422, "validation_failed")
+	}
+	s.want(s.do("GET", "/api/v2/events?sort=-position", call{cookie: developer, header: map[string]string{"Accept": "text/csv"}}), 422, "validation_failed")
+}
+
 func TestEventsAreForThoseWhoMay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

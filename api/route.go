@@ -61,7 +61,7 @@ type parameter struct {
 // The parameters that many routes have.
 var (
 	atParameter     = textParameter("at", "recorded time: what the log knew then; an RFC 3339 time or a StreamFlow-Cursor")
-	tenantParameter = parameter{"tenantId", "the tenant, named by the provider's staff", &huma.Schema{Type: huma.TypeString, Format: "uuid"}}
+	tenantParameter = idParameter("tenantId", "the tenant, named by the provider's staff")
 	limitParameter  = parameter{"limit", "how many items a page has", &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0), Maximum: new(float64(maxLimit)), Default: defaultLimit}}
 	cursorParameter = textParameter("cursor", "nextCursor of the page before")
 
@@ -71,6 +71,10 @@ var (
 
 func textParameter(name, meaning string) parameter {
 	return parameter{name, meaning, &huma.Schema{Type: huma.TypeString}}
+}
+
+func idParameter(name, meaning string) parameter {
+	return parameter{name, meaning, &huma.Schema{Type: huma.TypeString, Format: "uuid"}}
 }
 
 // choiceParameter is one that takes one of some values.

@@ -3,6 +3,7 @@ package eventstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // Filter lets some events through; a field that is zero lets all.
@@ -17,27 +19,53 @@ type Filter struct {
 	Tenant uuid.UUID
 	Stream Stream
 	Types  []string // in full
+
+	Command     uuid.UUID // that made them
+	Correlation string
+	Cause       uuid.UUID // the event that led to their command
 }
 
 // Find returns up to limit events of a lane that a filter lets through, from above after up to and including until, in order. It may
 // read all that lies between, so a caller keeps that bounded.
 func (l *Log) Find(ctx context.Context, lane int, after, until int64, limit int, f Filter) ([]Event, error) {
+	return l.find(ctx, lane, after, until, limit, f, `position`)
+}
+
+// FindLatest is [Log.Find] from until downwards, the newest first.
+func (l *Log) FindLatest(ctx context.Context, lane int, after, until int64, limit int, f Filter) ([]Event, error) {
+	return l.find(ctx, lane, after, until, limit, f, `position desc`)
+}
+
+func (l *Log) find(ctx context.Context, lane int, after, until int64, limit int, f Filter, order string) ([]Event, error) {
 	sql := `select ` + eventColumns + ` from log.event where lane = $1 and position > $2 and position <= $3`
 	args := []any{int16(lane), after, until, limit}
-	narrow := func(condition string, arg any) {
-		args = append(args, arg)
-		sql += fmt.Sprintf(condition, len(args))
+	narrow := func(asked bool, condition string, arg any) {
+		if asked {
+			args = append(args, arg)
+			sql += fmt.Sprintf(condition, len(args))
+		}
 	}
-	if f.Tenant != uuid.Nil {
-		narrow(` and tenant = $%d`, f.Tenant)
+	narrow(f.Tenant != uuid.Nil, ` and tenant = $%d`, f.Tenant)
+	narrow(f.Stream != "", ` and stream = $%d`, string(f.Stream))
+	narrow(f.Types != nil, ` and type = any($%d)`, f.Types)
+	narrow(f.Command != uuid.Nil, ` and command_id = $%d`, f.Command)
+	narrow(f.Correlation != "", ` and correlation_id = $%d`, f.Correlation)
+	narrow(f.Cause != uuid.Nil, ` and causation_id = $%d`, f.Cause)
+	return l.query(ctx, sql+` order by `+order+` limit $4`, args...)
+}
+
+// MadeBy is where the events of a tenant's command lie: in one lane, side by side, from above after up to and including until. A command
+// that made none, or is not known, has none there either.
+func (l *Log) MadeBy(ctx context.Context, tenant, command uuid.UUID) (lane int, after, until int64, err error) {
+	var events int64
+	err = l.pool.QueryRow(ctx, `select lane, first_position - 1, events from log.command where tenant = $1 and id = $2`, tenant, command).Scan(&lane, &after, &events)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return l.LaneOf(tenant), 0, 0, nil
 	}
-	if f.Stream != "" {
-		narrow(` and stream = $%d`, string(f.Stream))
+	if err != nil {
+		return 0, 0, 0, readError("command "+command.String(), err)
 	}
-	if f.Types != nil {
-		narrow(` and type = any($%d)`, f.Types)
-	}
-	return l.query(ctx, sql+` order by position limit $4`, args...)
+	return lane, after, after + events, nil
 }
 
 // Shown gives the events' data for readers outside: in the present form of each type, and a personal text as {"encrypted": true}, or in

@@ -107,6 +107,9 @@ func TestLanesAreToldInOrderAndEveryCursorGoesOnExactly(t *testing.T) {
 		}
 		return found
 	}
+	if latest := readLatest(t, log, history.Query{}, 7); !slices.Equal(told(latest), told(all)) {
+		t.Errorf("newest first, %d events, and not the same", len(latest))
+	}
 	for i, item := range all {
 		after, err := log.ParseToken(item.Cursor)
 		if err != nil {
@@ -151,6 +154,95 @@ func TestLanesAreToldInOrderAndEveryCursorGoesOnExactly(t *testing.T) {
 		}
 	}
 	if _, _, err := history.Page(t.Context(), log, history.Query{After: eventstore.Cursor{1: {Epoch: 1, Position: 999}}}, 1); !errors.Is(err, eventstore.ErrCursor) {
+		t.Errorf("a cursor beyond the log: %v", err)
+	}
+}
+
+// readLatest goes through all pages from the newest item to the oldest, and returns them the other way round.
+func readLatest(t *testing.T, log *eventstore.Log, q history.Query, limit int) (items []history.Item) {
+	t.Helper()
+	for {
+		page, next, err := history.Latest(t.Context(), log, q, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, page...)
+		if next == nil {
+			slices.Reverse(items)
+			return items
+		}
+		if len(page) > limit || len(items) > 1000 {
+			t.Fatalf("a page of %d, and %d in all", len(page), len(items))
+		}
+		q.Until = next
+	}
+}
+
+// told are the ids of items, each with its cursor.
+func told(items []history.Item) (all []string) {
+	for _, i := range items {
+		all = append(all, i.ID.String()+" "+i.Cursor)
+	}
+	return all
+}
+
+func TestAPartIsToldInBothDirections(t *testing.T) {
+	t.Parallel()
+	log := open(t, 2)
+	tenant, command, cause := uuid.New(), uuid.New(), uuid.New()
+	for range 5 {
+		add(t, log, tenant, written{"x"})
+		add(t, log, uuid.New(), torn{time.Unix(0, 0).UTC()})
+	}
+	first, second := eventstore.Stream("note-1"), eventstore.Stream("note-2")
+	if _, err := log.Append(t.Context(), eventstore.Append{
+		Command: eventstore.Command{Tenant: tenant, ID: command, Fingerprint: []byte("f"), Correlation: "mine", Causation: cause, Actor: eventstore.Actor{Kind: "system", ID: "u", Via: "v"}},
+		At:      map[eventstore.Stream]int{first: 0, second: 0}, Writes: []eventstore.Write{{Stream: first, Facts: []eventstore.Fact{written{"1"}}}, {Stream: second, Facts: []eventstore.Fact{written{"2"}}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	add(t, log, tenant, torn{time.Unix(0, 0).UTC()})
+	all := read(t, log, history.Query{Filter: eventstore.Filter{Tenant: tenant}})
+	at := func(i int) eventstore.Cursor {
+		c, err := log.ParseToken(all[i].Cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for name, c := range map[string]struct {
+		q    history.Query
+		want []history.Item
+	}{
+		"a tenant":                 {history.Query{Filter: eventstore.Filter{Tenant: tenant}}, all},
+		"between two":              {history.Query{Filter: eventstore.Filter{Tenant: tenant}, After: at(1), Until: at(5)}, all[2:6]},
+		"a stream":                 {history.Query{Filter: eventstore.Filter{Tenant: tenant, Stream: second}}, all[6:7]},
+		"a type":                   {history.Query{Filter: eventstore.Filter{Tenant: tenant, Types: []string{"note.torn"}}}, all[7:]},
+		"a command":                {history.Query{Filter: eventstore.Filter{Tenant: tenant, Command: command}}, all[5:7]},
+		"a command of any tenant":  {history.Query{Filter: eventstore.Filter{Command: command}}, all[5:7]},
+		"a command's end":          {history.Query{Filter: eventstore.Filter{Tenant: tenant, Command: command}, After: at(5)}, all[6:7]},
+		"a command of nobody":      {history.Query{Filter: eventstore.Filter{Tenant: tenant, Command: uuid.New()}}, nil},
+		"a command of somebody":    {history.Query{Filter: eventstore.Filter{Tenant: uuid.New(), Command: command}}, nil},
+		"what one event led to":    {history.Query{Filter: eventstore.Filter{Cause: cause}}, all[5:7]},
+		"a conversation":           {history.Query{Filter: eventstore.Filter{Correlation: "mine"}}, all[5:7]},
+		"what is not in the range": {history.Query{Filter: eventstore.Filter{Correlation: "mine"}, Until: at(4)}, nil},
+	} {
+		ids := func(items []history.Item) (found []uuid.UUID) {
+			for _, i := range items {
+				found = append(found, i.ID)
+			}
+			return found
+		}
+		if got := ids(read(t, log, c.q)); !slices.Equal(got, ids(c.want)) {
+			t.Errorf("%s: %v, want %v", name, got, ids(c.want))
+		}
+		for _, limit := range []int{1, 2, 100} {
+			if got := ids(readLatest(t, log, c.q, limit)); !slices.Equal(got, ids(c.want)) {
+				t.Errorf("%s, newest first by %d: %v, want %v", name, limit, got, ids(c.want))
+			}
+		}
+	}
+	if _, _, err := history.Latest(t.Context(), log, history.Query{Until: eventstore.Cursor{1: {Epoch: 1, Position: 999}}}, 1); !errors.Is(err, eventstore.ErrCursor) {
 		t.Errorf("a cursor beyond the log: %v", err)
 	}
 }

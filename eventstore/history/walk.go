@@ -7,6 +7,8 @@ import (
 	"io"
 	"maps"
 
+	"github.com/google/uuid"
+
 	"github.com/streamflow/streamflow/eventstore"
 )
 
@@ -60,8 +62,8 @@ func newWalk(ctx context.Context, log *eventstore.Log, q Query) (*walk, error) {
 	if err := errors.Join(check(heads, q.After), check(heads, q.Until)); err != nil {
 		return nil, err
 	}
-	if q.Until == nil {
-		q.Until = heads
+	if q, err = q.bounded(ctx, log, heads); err != nil {
+		return nil, err
 	}
 	w := &walk{log: log, q: q, start: eventstore.Cursor{}, page: pageSize}
 	for lane, head := range heads {
@@ -72,6 +74,27 @@ func newWalk(ctx context.Context, log *eventstore.Log, q Query) (*walk, error) {
 		w.lanes = append(w.lanes, &laneWalk{number: lane, epoch: heads[lane].Epoch, at: after, read: after, until: q.Until[lane].Position})
 	}
 	return w, nil
+}
+
+// bounded is the query with an end, and between the positions where it can find something, as far as these are known.
+func (q Query) bounded(ctx context.Context, log *eventstore.Log, heads eventstore.Cursor) (Query, error) {
+	if q.Until == nil {
+		q.Until = heads
+	}
+	if q.Command == uuid.Nil || q.Tenant == uuid.Nil {
+		return q, nil
+	}
+	lane, after, until, err := log.MadeBy(ctx, q.Tenant, q.Command)
+	if err != nil {
+		return q, err
+	}
+	q.After, q.Until = maps.Clone(q.After), maps.Clone(q.Until)
+	if q.After == nil {
+		q.After = eventstore.Cursor{}
+	}
+	q.After[lane] = eventstore.Mark{Epoch: heads[lane].Epoch, Position: max(after, q.After[lane].Position)}
+	q.Until[lane] = eventstore.Mark{Epoch: heads[lane].Epoch, Position: min(until, q.Until[lane].Position)}
+	return q, nil
 }
 
 // run yields to the end; false when the receiver has enough or an error was told.
