@@ -114,7 +114,7 @@ func TestAPanicIsAPage(t *testing.T) {
 		}
 		holds(t, body, "Something broke here", "Try again", "Sign out")
 		checkPage(t, path, body)
-		id, log := idOf(t, res, body), f.log.String()
+		id, log := idOf(t, res, body), f.journal.String()
 		for _, wanted := range []string{"page panicked", "a secret broke", "correlation=" + id, "path=" + path, "web_test.go"} {
 			if !strings.Contains(log, wanted) {
 				t.Errorf("the log lacks %q:\n%s", wanted, log)

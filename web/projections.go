@@ -16,7 +16,6 @@ const (
 	projectionsPath = "/developer/projections"
 	projectionsAPI  = "/api/v2/projections"
 	jobsAPI         = "/api/v2/jobs"
-	eventsPath      = "/developer/events"
 )
 
 // readModel is a read model as the API answers it.

@@ -60,6 +60,8 @@ func screens() []screen {
 		{portal: "developer", path: projectionsPath, title: "Read models", icon: "models", key: "m", get: (*server).projections, tries: []string{projectionsPath + "?done=pause"}},
 		{portal: "developer", path: projectionsPath + "/{id}", get: (*server).projections, tries: []string{projectionsPath + "/figures", projectionsPath + "/nobody"}},
 		{portal: "developer", path: projectionsPath + "/{id}/{step}", get: (*server).askModelStep, post: (*server).takeModelStep, tries: []string{projectionsPath + "/figures/rebuild", projectionsPath + "/figures/switch", projectionsPath + "/figures/nonsense"}},
+		{portal: "developer", path: eventsPath, title: "Events", icon: "log", key: "e", get: (*server).events, tries: []string{eventsPath + "?type=lead.*&from=2026-03-31T10:00&sort=position&cursor=2", eventsPath + "?stream=nobody-1", eventsPath + "?sort=nonsense"}},
+		{portal: "developer", path: eventsPath + "/{id}", get: (*server).event, tries: []string{eventsPath + "/e1", eventsPath + "/nobody"}},
 		{portal: "developer", path: galleryPath, title: "Gallery", icon: "parts", key: "y", get: (*server).gallery, post: (*server).sendSample, tries: []string{galleryPath + "?done=saved", galleryPath + "?q=nobody", galleryPath + "?status=Overdue&sort=-total&cursor=10"}},
 		{portal: "developer", path: galleryPath + "/{action}", post: (*server).pressSample},
 		{portal: "developer", path: "/developer/settings", title: "Appearance", icon: "appearance", key: "a", get: (*server).settings},

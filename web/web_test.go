@@ -31,7 +31,8 @@ type fakeAPI struct {
 	refuse  atomic.Value // string: what everything but who is signed in is answered, with its status before it; or panic
 	further atomic.Bool  // it has second factors, and resets passwords
 	asked   atomic.Value // string: what the last request was called
-	log     journal
+	log     *fakeLog
+	journal journal // what the pages log
 }
 
 // journal is a log that is read while it is written.
@@ -54,7 +55,7 @@ func (j *journal) String() string {
 
 func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	t.Helper()
-	f := &fakeAPI{portal: portal, told: make(chan string), leads: newFakeLeads(), models: newFakeModels()}
+	f := &fakeAPI{portal: portal, told: make(chan string), leads: newFakeLeads(), models: newFakeModels(), log: newFakeLog()}
 	f.session.Store(true)
 	f.stats.Store(stats)
 	f.query.Store("")
@@ -77,8 +78,9 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	r.Get("/api/portals/{portal}/stats", f.figures)
 	f.leads.routes(r, f.signedIn)
 	f.models.routes(r, f.signedIn)
+	f.log.routes(r, f.signedIn)
 	r.Get("/api/theme", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, f.looks.Load()) })
-	server := httptest.NewServer(New(r, slog.New(slog.NewTextHandler(&f.log, nil))))
+	server := httptest.NewServer(New(r, slog.New(slog.NewTextHandler(&f.journal, nil))))
 	t.Cleanup(server.Close)
 	return f, server
 }

@@ -206,6 +206,14 @@ func (f Field) chosen() string {
 	return f.Value
 }
 
+// searches is the type of a filter's input.
+func (f Field) searches() string {
+	if f.Kind == "" {
+		return "search"
+	}
+	return f.Kind
+}
+
 // Tone is what a mark means. Its word says it too: never the colour alone.
 type Tone string
 
