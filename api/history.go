@@ -4,11 +4,24 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/history"
 )
+
+// historyRoute is the route of the events of one kind of record, by the names of its list and of one of it.
+func (s *server) historyRoute(list, one string, stream func(id string) string) route {
+	return route{on: "GET /api/v2/" + list + "/{id}/history", id: "get" + strings.ToUpper(one[:1]) + one[1:] + "History", summary: "Lists the events of one of the " + list + ", the newest first",
+		query: slices.Concat(ofPage, []parameter{tenantParameter}), gives: replies{200: page[history.Item]{}},
+		frame: s.reading(readers, func(w http.ResponseWriter, q request, m moment) error {
+			if err := inTenant(q); err != nil {
+				return err
+			}
+			return s.history(w, q, m, stream(q.id))
+		})}
+}
 
 // history answers with a record's own events, newest first. Who may read the record may read what happened to it, the
 // personal fields among it.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +12,6 @@ import (
 	"github.com/streamflow/streamflow/domain/lead"
 	"github.com/streamflow/streamflow/domain/money"
 	"github.com/streamflow/streamflow/eventstore"
-	"github.com/streamflow/streamflow/eventstore/history"
 )
 
 // leadRoutes lists the routes of leads.
@@ -27,8 +25,7 @@ func (s *server) leadRoutes() []route {
 			frame: s.reading(readers, record(s, s.Commands.Lead))},
 		{on: "PATCH /api/v2/leads/{id}", id: "updateLead", summary: "Changes the given fields of a lead", takes: domain.Patch[lead.Details]{}, gives: replies{200: shown},
 			codes: []problem.Code{problem.DuplicateLead, problem.InvalidTransition}, frame: s.command(sellers, s.updateLead)},
-		{on: "GET /api/v2/leads/{id}/history", id: "getLeadHistory", summary: "Lists a lead's events, the newest first",
-			query: slices.Concat(ofPage, []parameter{tenantParameter}), gives: replies{200: page[history.Item]{}}, frame: s.reading(readers, s.leadHistory)},
+		s.historyRoute("leads", "lead", lead.Stream),
 		{on: "POST /api/v2/leads/{id}/contact", id: "contactLead", summary: "Says that somebody spoke to the lead",
 			takes: occurrence{}, gives: replies{200: shown}, codes: transition, frame: s.command(sellers, s.contactLead)},
 		{on: "POST /api/v2/leads/{id}/qualify", id: "qualifyLead", summary: "Says that the lead may become a customer",
@@ -157,11 +154,4 @@ func inTenant(q request) error {
 		return problem.Invalid(problem.FieldError{Field: "tenantId", Code: problem.FieldRequired, Message: "must name the tenant whose record it is"})
 	}
 	return nil
-}
-
-func (s *server) leadHistory(w http.ResponseWriter, q request, m moment) error {
-	if err := inTenant(q); err != nil {
-		return err
-	}
-	return s.history(w, q, m, lead.Stream(q.id))
 }

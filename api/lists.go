@@ -18,6 +18,7 @@ import (
 	"github.com/streamflow/streamflow/domain/lead"
 	"github.com/streamflow/streamflow/domain/opportunity"
 	"github.com/streamflow/streamflow/domain/organization"
+	"github.com/streamflow/streamflow/domain/tenant"
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/projections"
@@ -63,8 +64,9 @@ type listed[S any] struct {
 
 // listItem is a record of a list, and whose it is.
 type listItem[S any] struct {
-	TenantID uuid.UUID          `json:"tenantId"`
-	Record   commands.Record[S] `json:",embed"`
+	TenantID   uuid.UUID          `json:"tenantId"`
+	TenantName string             `json:"tenantName,omitempty"` // for the provider's staff, who have many
+	Record     commands.Record[S] `json:",embed"`
 }
 
 // listRead is one reading of a list.
@@ -110,7 +112,7 @@ func (l listed[S]) parameters() []parameter {
 func schemaOf(f projections.Form) *huma.Schema {
 	form := &huma.Schema{Type: huma.TypeString}
 	switch f.Kind {
-	case projections.Text:
+	case projections.Text, projections.IDs:
 	case projections.ID:
 		form.Format = "uuid"
 	case projections.Flag:
@@ -238,11 +240,40 @@ func (l listed[S]) items(q request, rows []projections.Row, at eventstore.Cursor
 	if len(records) != len(rows) {
 		return nil, errors.New("the list of " + l.kind + " names records that the log does not hold")
 	}
+	names, err := l.tenantNames(q, rows)
+	if err != nil {
+		return nil, err
+	}
 	items := make([]listItem[S], len(rows))
 	for i := range rows {
-		items[i] = listItem[S]{rows[i].Tenant, records[i]}
+		items[i] = listItem[S]{rows[i].Tenant, names[rows[i].Tenant.String()], records[i]}
 	}
 	return items, nil
+}
+
+// tenantNames is what the tenants of rows are called, where who asks is of none of them.
+func (l listed[S]) tenantNames(q request, rows []projections.Row) (map[string]string, error) {
+	if q.who.Tenant != uuid.Nil {
+		return nil, nil
+	}
+	now, err := l.Commands.Log.Heads(q.Context())
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	var refs []eventstore.Ref
+	for _, row := range rows {
+		id := row.Tenant.String()
+		if _, met := names[id]; !met {
+			names[id] = ""
+			refs = append(refs, eventstore.Ref{Tenant: eventstore.ProviderSpace, Stream: eventstore.Stream(tenant.Stream(id))})
+		}
+	}
+	tenants, err := commands.Records[tenant.State](q.Context(), l.Commands, refs, now)
+	for _, t := range tenants {
+		names[t.ID] = t.State.Name
+	}
+	return names, err
 }
 
 func (l listed[S]) matches(item listItem[S], text string) bool {

@@ -137,6 +137,11 @@ func (c *Commands) DisputeInvoice(ctx context.Context, by Caller, id string, com
 	return act[invoice.Dispute, invoice.State, invoice.Event](ctx, c, by, invoice.Stream(id), command)
 }
 
+// ResolveInvoiceDispute says that the payer no longer contests an invoice.
+func (c *Commands) ResolveInvoiceDispute(ctx context.Context, by Caller, id string, command invoice.ResolveDispute) (eventstore.Outcome, error) {
+	return act[invoice.ResolveDispute, invoice.State, invoice.Event](ctx, c, by, invoice.Stream(id), command)
+}
+
 // Invoice is an invoice as of a position; 0 means now.
 func (c *Commands) Invoice(ctx context.Context, in uuid.UUID, id string, until int64) (Record[invoice.State], error) {
 	return read[invoice.State](ctx, c.Log, in, invoice.Stream(id), until)

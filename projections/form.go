@@ -26,6 +26,7 @@ type FormKind int
 const (
 	Text   FormKind = iota
 	ID              // UUID
+	IDs             // UUIDs with commas between
 	Flag            // true or false
 	Number          // a whole one
 	Day             // like 2026-03-31
@@ -41,6 +42,8 @@ func (f Form) read(text string) (any, error) {
 			return nil, errors.New("is not an id")
 		}
 		return id.String(), nil
+	case IDs:
+		return readIDs(text)
 	case Flag:
 		if text != "true" && text != "false" {
 			return nil, errors.New("is true or false")
@@ -68,6 +71,21 @@ func (f Form) read(text string) (any, error) {
 		return nil, fmt.Errorf("is 1 to %d characters of text", domain.MaxName)
 	}
 	return text, nil
+}
+
+// maxIDs is how many records a list can be asked for by their ids: those of a page.
+const maxIDs = 100
+
+func readIDs(text string) (any, error) {
+	ids := strings.Split(text, ",")
+	for i := range ids {
+		id, err := uuid.Parse(ids[i])
+		if err != nil || len(ids) > maxIDs {
+			return nil, fmt.Errorf("is up to %d ids with commas between", maxIDs)
+		}
+		ids[i] = id.String()
+	}
+	return ids, nil
 }
 
 func (f Form) readTime(text string) (any, error) {

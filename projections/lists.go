@@ -71,7 +71,10 @@ var listings = map[string]listing{
 		map[string]column{"createdAt": byCreation, "score": {"score", "integer"}, "value": byAmount, "company": byName},
 	},
 	organization.Category: {
-		map[string]filter{"q": inWords, "ownerId": ofOwner, "createdAfter": createdAfter, "archived": archived},
+		map[string]filter{
+			"q": inWords, "ids": {"id = any(@::text[]::uuid[])", "those with these ids", Form{Kind: IDs}},
+			"ownerId": ofOwner, "createdAfter": createdAfter, "archived": archived,
+		},
 		map[string]column{"createdAt": byCreation, "name": byName},
 	},
 	contact.Category: {

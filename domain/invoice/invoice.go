@@ -134,6 +134,9 @@ const (
 	BucketOlder  = "90+"
 )
 
+// Buckets are all of them, in their order.
+var Buckets = []string{BucketNotDue, Bucket30, Bucket60, Bucket90, BucketOlder}
+
 // AgeBucket is the aging bucket, on that day, of what was due then.
 func AgeBucket(due, on domain.Date) string {
 	switch days := due.DaysUntil(on); {
