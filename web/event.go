@@ -55,7 +55,7 @@ func (s *server) event(v visit) {
 	id := chi.URLParam(v.r, "id")
 	p := eventPage{Event: logged{ID: id}}
 	a := s.call(v.r, v.portal.Name, http.MethodGet, eventsAPI+"/"+url.PathEscape(id), nil, nil)
-	if ended(v, a, p.Event.address()) {
+	if s.stopped(v, a, p.Event.address()) {
 		return
 	}
 	if a.status != http.StatusOK || a.decode(&p.Event) != nil {
@@ -63,7 +63,7 @@ func (s *server) event(v visit) {
 		if a.status == http.StatusNotFound {
 			text = "There is no event at this address. The link may be incomplete."
 		}
-		render(v.w, v.r, failed(a), messagePage(s.shell(v, "No such event"), text))
+		s.fail(v, failure{Status: failed(a), Title: "No such event", Text: text})
 		return
 	}
 	p.Shell = s.shell(v, p.Event.Type)
@@ -80,7 +80,7 @@ func eventFacts(e logged, sealed string) []fact {
 	all := []fact{
 		{"Id", e.ID, ""}, {"Type", e.Type, eventsAddress("type", e.Type)}, {"Schema version", strconv.Itoa(e.SchemaVersion), ""}, {"Stream", e.Stream, streamAddress(e)},
 		{"Version", whole(e.Version), ""}, {"Tenant", e.TenantID, eventsAddress("tenantId", e.TenantID)}, {"Lane", strconv.Itoa(e.Lane), ""}, {"Position", whole(e.Position), ""},
-		{"Seal", sealed, ""}, {"Recorded", ui.Moment(e.RecordedAt), ""}, {"Effective", moment(e.EffectiveAt), ""},
+		{"Seal", sealed, ""}, {"Recorded", ui.Moment(e.RecordedAt), ""}, {"Effective", momentOr(e.EffectiveAt), ""},
 		{"By", e.Actor.Kind, ""}, {"Who", e.Actor.ID, ""}, {"Through", e.Actor.Via, ""},
 		{"Command", e.CommandID, string(ui.View{Path: eventsPath, Query: url.Values{"commandId": {e.CommandID}, "tenantId": {e.TenantID}}}.Address())},
 		{"Correlation", e.CorrelationID, eventsAddress("correlationId", e.CorrelationID)},
@@ -88,8 +88,8 @@ func eventFacts(e logged, sealed string) []fact {
 	return slices.DeleteFunc(all, func(f fact) bool { return f.Value == "" })
 }
 
-// moment is a time in words, with nothing for none.
-func moment(t *time.Time) string {
+// momentOr is a time in words, with nothing for none.
+func momentOr(t *time.Time) string {
 	if t == nil {
 		return ""
 	}

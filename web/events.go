@@ -120,7 +120,7 @@ func (s *server) events(v visit) {
 	view := eventsView(v.r.URL.Query())
 	p := logPage{Shell: s.shell(v, "Events"), Orders: eventOrders(view)}
 	a := s.call(v.r, v.portal.Name, http.MethodGet, eventsAPI, eventsQuery(view), nil)
-	if ended(v, a, string(view.Address())) {
+	if s.stopped(v, a, string(view.Address())) {
 		return
 	}
 	var list eventList

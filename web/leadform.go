@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/streamflow/streamflow/domain/money"
 	"github.com/streamflow/streamflow/web/ui"
 )
@@ -30,13 +28,6 @@ var leadFields = []ui.Field{
 
 // leadCurrencies are offered; a lead's own is too.
 var leadCurrencies = []string{"USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY"}
-
-// formPage is a page of one form, which is a dialog where scripts run.
-type formPage struct {
-	Shell shell
-	Form  ui.Form
-	Text  string
-}
 
 // leadForm asks for a lead's fields, as a function has them.
 func leadForm(title string, people colleagues, value func(name string) string) ui.Form {
@@ -118,12 +109,6 @@ func leadBody(form *ui.Form, sent url.Values) (body map[string]any, ok bool) {
 	return body, true
 }
 
-func (s *server) showForm(v visit, status int, title, text string, form ui.Form) {
-	form.Cancel = backOr(v, form.Cancel)
-	form.Hidden = append(form.Hidden, ui.Option{Value: backField, Title: form.Cancel})
-	render(v.w, v.r, status, formScreen(formPage{Shell: s.shell(v, title), Form: form, Text: text}))
-}
-
 func (s *server) newLead(v visit) {
 	form := leadForm("Add lead", s.people(v), func(name string) string {
 		if name == "ownerId" {
@@ -157,41 +142,15 @@ func (s *server) createLead(v visit) {
 	}
 	var made leadRecord
 	if a.status >= http.StatusBadRequest || a.decode(&made) != nil {
-		leadRefused(v, &form, a)
+		refuse(v, leadKind, &form, a)
 		s.showForm(v, failed(a), "Add a lead", "", form)
 		return
 	}
 	finish(v, a, leadsPath+"/"+made.ID, "created")
 }
 
-// leadRefused says in a form why the API did not take it, and where a lead is that it would be a duplicate of.
-func leadRefused(v visit, form *ui.Form, a *answer) {
-	refused(form, a)
-	if existing := a.fault().ExistingID; existing != "" {
-		form.Instead = ui.Way{Address: leadsPath + "/" + url.PathEscape(existing), Title: "Open the lead that exists"}
-	}
-	if wait := a.header.Get(retryHeader); wait != "" {
-		v.w.Header().Set(retryHeader, wait)
-	}
-}
-
-// theLead asks the API for the lead that the address names. Without one it answers by itself, and says that it has.
-func (s *server) theLead(v visit) (leadRecord, bool) {
-	var l leadRecord
-	id := chi.URLParam(v.r, "id")
-	a := s.call(v.r, v.portal.Name, http.MethodGet, leadsAPI+"/"+url.PathEscape(id), nil, nil)
-	switch {
-	case s.stopped(v, a, leadsPath+"/"+id):
-		return l, false
-	case a.status != http.StatusOK || a.decode(&l) != nil:
-		s.fail(v, failure{Status: failed(a), Title: "No such lead", Text: a.fault().words()})
-		return l, false
-	}
-	return l, true
-}
-
 func (s *server) editLead(v visit) {
-	l, ok := s.theLead(v)
+	l, ok := recordOf[leadRecord](s, v, leadKind)
 	if !ok {
 		return
 	}
@@ -210,7 +169,7 @@ func (s *server) updateLead(v visit) {
 	if !s.posted(v) {
 		return
 	}
-	l, ok := s.theLead(v)
+	l, ok := recordOf[leadRecord](s, v, leadKind)
 	if !ok {
 		return
 	}
@@ -232,7 +191,7 @@ func (s *server) updateLead(v visit) {
 		l.overtook(&form)
 	default:
 		form.Hidden[0].Title = v.r.PostForm.Get(versionField)
-		leadRefused(v, &form, a)
+		refuse(v, leadKind, &form, a)
 	}
 	s.showForm(v, failed(a), "Edit "+l.called(), "", form)
 }

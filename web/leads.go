@@ -64,87 +64,48 @@ var leadNotes = map[string]ui.Note{
 	stepDisqualify: {Tone: ui.Info, Text: "The lead was disqualified. Its history stays."},
 }
 
-// leadsPage is the list as it was asked for.
-type leadsPage struct {
-	Shell   shell
-	Table   ui.Table
-	Notes   []ui.Note
-	At      string // the time as the form shows it, empty for now
-	Then    string // the time in words
-	Message string // why there is no list
-}
-
-// leadsView is what an address asks of the list.
-func leadsView(q url.Values) ui.View {
-	kept := strip(q, "q", "status", "source", "ownerId", "minScore", "sort", "cursor", "trail", "at")
-	if at := kept.Get("at"); at != "" {
-		kept.Set("at", formMoment(at))
-	}
-	return ui.View{Path: leadsPath, Query: kept}
-}
-
-// leadsQuery is what the API is asked for a view.
-func leadsQuery(v ui.View) url.Values {
-	return strip(v.Query, "q", "status", "source", "ownerId", "minScore", "sort", "cursor", "at")
-}
-
-// leadList is a page of the API's list.
-type leadList struct {
-	Items      []leadRecord `json:"items"`
-	NextCursor string       `json:"nextCursor"`
+// leadKind is what leads have in common with other records.
+var leadKind = &kind{
+	path: leadsPath, api: leadsAPI, title: "Leads", noun: "lead", asks: []string{"q", "status", "source", "ownerId", "minScore"},
+	notes: leadNotes, events: leadEvents, tells: tellLead,
 }
 
 func (s *server) leads(v visit) {
-	view := leadsView(v.r.URL.Query())
-	p := leadsPage{Shell: s.shell(v, "Leads")}
-	if at := view.Query.Get("at"); at != "" {
-		p.Shell.Then, p.At, p.Then = true, at, at
-		if t, err := time.Parse(time.RFC3339, at); err == nil {
-			p.At, p.Then = t.UTC().Format(formTime), ui.Moment(t)
-		}
-	}
-	a, late := s.seen(v, leadsAPI, leadsQuery(view))
-	if s.stopped(v, a, string(view.Address())) {
+	p, list, ok := listed[leadRecord](s, v, leadKind)
+	if !ok {
 		return
 	}
-	var list leadList
-	if a.status != http.StatusOK || a.decode(&list) != nil {
-		p.Message = a.fault().words()
-		render(v.w, v.r, failed(a), leadsScreen(p))
-		return
+	p.Add = ui.Way{Address: leadsPath + "/new", Title: "Add a lead"}
+	if p.Message == "" {
+		p.leads(list, s.people(v))
 	}
-	p.Notes = notes(v, leadNotes, late, string(view.Address()))
-	p.Table = leadTable(view, list, s.people(v))
-	render(v.w, v.r, http.StatusOK, leadsScreen(p))
+	render(v.w, v.r, p.status, listScreen(p))
 }
 
-// leadTable is a page of the list as it is shown.
-func leadTable(view ui.View, list leadList, people colleagues) ui.Table {
-	t := ui.Table{
-		ID: "leads", Caption: "Leads", View: view, Next: list.NextCursor, Filters: leadFilters(people, view.Query.Get("ownerId")),
-		Columns: []ui.Column{
-			{Title: "Lead"}, {Key: "company", Title: "Company", Sorts: true}, {Title: "Status"}, {Title: "Source"},
-			{Key: "score", Title: "Score", Number: true, Sorts: true}, {Key: "value", Title: "Value", Number: true, Sorts: true},
-			{Title: "Owner"}, {Key: "createdAt", Title: "Added", Sorts: true, Tight: true},
-		},
-		Range: whole(int64(len(list.Items))) + " on this page",
-		Empty: ui.Nothing{Title: "No lead is like that", Text: "Take a filter away, or look for something else.", Link: leadsPath, Action: "Show all leads"},
+// leads are the rows of the list.
+func (p *listPage) leads(list recordList[leadRecord], people colleagues) {
+	t, view := &p.Table, p.Table.View
+	t.Filters = leadFilters(people, view.Query.Get("ownerId"))
+	t.Columns = []ui.Column{
+		{Title: "Lead"}, {Key: "company", Title: "Company", Sorts: true}, {Title: "Status"}, {Title: "Source"},
+		{Key: "score", Title: "Score", Number: true, Sorts: true}, {Key: "value", Title: "Value", Number: true, Sorts: true},
+		{Title: "Owner"}, {Key: "createdAt", Title: "Added", Sorts: true, Tight: true},
 	}
-	if len(leadsQuery(view)) == 0 {
+	t.Empty = ui.Nothing{Title: "No lead is like that", Text: "Take a filter away, or look for something else.", Link: leadsPath, Action: "Show all leads"}
+	if len(leadKind.query(view)) == 0 {
 		t.Empty = ui.Nothing{Title: "No leads yet", Text: "A lead is somebody who may become a customer. Write the first one down.", Link: leadsPath + "/new", Action: "Add a lead", Asks: true}
 	}
 	for i, l := range list.Items {
-		place := leadPlace{View: view, Row: i, Known: true}
+		at := place{View: view, Row: i, Known: true}
 		row := ui.Row{ID: l.ID, Name: l.called(), Cells: []ui.Cell{
-			{Text: l.called(), Href: place.address(l.ID)}, {Text: l.Company}, leadStatus(l.Status), {Text: l.Source},
+			{Text: l.called(), Href: at.address(l.ID)}, {Text: l.Company}, leadStatus(l.Status), {Text: l.Source},
 			{Text: strconv.Itoa(l.Score)}, {Text: amount(l.Value)}, {Text: people.called(l.OwnerID)}, {Text: l.CreatedAt.UTC().Format("2 Jan 2006")},
 		}}
-		if view.Query.Get("at") == "" {
-			row.Steps = leadSteps(l, string(view.Address()))
+		if here := p.here(); here != "" {
+			row.Steps = leadSteps(l, here)
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	return t
 }
 
 // hot is the score of a filter.

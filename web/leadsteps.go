@@ -43,40 +43,42 @@ func leadSteps(l leadRecord, back string) []ui.Step {
 	return []ui.Step{edit}
 }
 
-// stepForm asks before a step that ends a lead; false for a step that asks nothing.
-func (l leadRecord) stepForm(step string) (form ui.Form, title, text string, ok bool) {
-	form = ui.Form{ID: "step", Key: newKey(), Action: leadsPath + "/" + l.ID + "/" + step, Cancel: leadsPath + "/" + l.ID}
+// asked is what is asked before a step that ends a lead; false for a step that asks nothing.
+func (l leadRecord) asked(step string) (q asking, ok bool) {
+	q.form = ui.Form{ID: "step", Key: newKey(), Action: leadsPath + "/" + l.ID + "/" + step, Cancel: leadsPath + "/" + l.ID}
 	switch step {
 	case stepConvert:
-		form.Submit = "Convert lead"
-		text = "It becomes a customer: an opportunity is made"
+		q.form.Submit, q.title = "Convert lead", "Convert "+l.called()
+		q.text = "It becomes a customer: an opportunity is made"
 		if l.Name != "" {
-			text += ", with " + l.Name + " as its contact"
+			q.text += ", with " + l.Name + " as its contact"
 		}
 		if l.Company != "" {
-			text += ", at " + l.Company
+			q.text += ", at " + l.Company
 		}
-		return form, "Convert " + l.called(), text + ". This cannot be taken back.", true
+		q.text += ". This cannot be taken back."
+		return q, true
 	case stepDisqualify:
-		form.Submit, form.Danger = "Disqualify lead", true
-		form.Fields = []ui.Field{{Name: "reason", Label: "Reason", Kind: "textarea", Required: true, Hint: "Why nothing will come of it."}}
-		return form, "Disqualify " + l.called(), "It leaves the open leads. This cannot be taken back; its history stays.", true
+		q.form.Submit, q.form.Danger, q.title = "Disqualify lead", true, "Disqualify "+l.called()
+		q.form.Fields = []ui.Field{{Name: "reason", Label: "Reason", Kind: "textarea", Required: true, Hint: "Why nothing will come of it."}}
+		q.text = "It leaves the open leads. This cannot be taken back; its history stays."
+		return q, true
 	}
-	return form, "", "", false
+	return q, false
 }
 
 // askStep asks before a step. One that asks nothing has no page: whoever comes to its address, from a sign-in say, sees the lead.
 func (s *server) askStep(v visit) {
-	l, ok := s.theLead(v)
+	l, ok := recordOf[leadRecord](s, v, leadKind)
 	if !ok {
 		return
 	}
-	form, title, text, ok := l.stepForm(chi.URLParam(v.r, "step"))
+	q, ok := l.asked(chi.URLParam(v.r, "step"))
 	if !ok {
 		http.Redirect(v.w, v.r, leadsPath+"/"+l.ID, http.StatusSeeOther)
 		return
 	}
-	s.showForm(v, http.StatusOK, title, text, form)
+	s.ask(v, http.StatusOK, q)
 }
 
 func (s *server) takeStep(v visit) {
@@ -100,18 +102,8 @@ func (s *server) takeStep(v visit) {
 		finish(v, a, backOr(v, leadsPath+"/"+id), step)
 		return
 	}
-	l, ok := s.theLead(v)
-	if !ok {
-		return
+	if l, ok := recordOf[leadRecord](s, v, leadKind); ok {
+		q, asks := l.asked(step)
+		s.askAgain(v, leadKind, q, asks, a)
 	}
-	form, title, text, asks := l.stepForm(step)
-	if !asks || a.status != http.StatusUnprocessableEntity {
-		s.fail(v, failure{Status: failed(a), Title: "Not done", Text: a.fault().words()})
-		return
-	}
-	for i := range form.Fields {
-		form.Fields[i].Value = v.r.PostForm.Get(form.Fields[i].Name)
-	}
-	leadRefused(v, &form, a)
-	s.showForm(v, failed(a), title, text, form)
 }

@@ -124,7 +124,7 @@ func (s *server) projections(v visit) {
 		path += "/" + url.PathEscape(p.Name)
 	}
 	a, late := s.seen(v, path, nil)
-	if ended(v, a, p.here()) {
+	if s.stopped(v, a, p.here()) {
 		return
 	}
 	models, ok := readModels(a, p.Name != "")

@@ -71,11 +71,11 @@ func (s *server) askModelStep(v visit) {
 		return
 	}
 	a := s.call(v.r, v.portal.Name, http.MethodGet, projectionsAPI+"/"+url.PathEscape(model), nil, nil)
-	if ended(v, a, modelAddress(model)) {
+	if s.stopped(v, a, modelAddress(model)) {
 		return
 	}
 	if a.status != http.StatusOK {
-		render(v.w, v.r, failed(a), messagePage(s.shell(v, "No such read model"), a.fault().words()))
+		s.fail(v, failure{Status: failed(a), Title: "No such read model", Text: a.fault().words()})
 		return
 	}
 	form, title, text, asks := modelForm(model, step)
@@ -100,19 +100,19 @@ func (s *server) takeModelStep(v visit) {
 		body[forceField] = true
 	}
 	a := s.command(v, http.MethodPost, projectionsAPI+"/"+url.PathEscape(model)+"/"+step, body)
-	if ended(v, a, modelAddress(model)) {
+	if s.barred(v, a, modelAddress(model)) {
 		return
 	}
 	if a.status < http.StatusBadRequest {
 		finish(v, a, backOr(v, projectionsPath), step)
 		return
 	}
-	if wait := a.header.Get("Retry-After"); wait != "" {
-		v.w.Header().Set("Retry-After", wait)
+	if wait := a.header.Get(retryHeader); wait != "" {
+		v.w.Header().Set(retryHeader, wait)
 	}
 	form, title, text, asks := modelForm(model, step)
 	if !asks || a.status == http.StatusNotFound {
-		render(v.w, v.r, failed(a), messagePage(s.shell(v, "Not done"), a.fault().words()))
+		s.fail(v, failure{Status: failed(a), Title: "Not done", Text: a.fault().words()})
 		return
 	}
 	for i := range form.Fields {

@@ -17,6 +17,7 @@ const (
 	keyHeader    = "Idempotency-Key"
 	matchHeader  = "If-Match"
 	cursorHeader = "StreamFlow-Cursor"
+	tenantHeader = "StreamFlow-Tenant"
 
 	backField    = "back"    // where a form leads back to
 	versionField = "version" // of the record that a form was made from
@@ -51,14 +52,15 @@ func (s *server) parsed(v visit) bool {
 // newKey is the key of a form that nobody has sent yet.
 func newKey() string { return uuid.NewString() }
 
-// command asks the API for what a form is about. The form's key goes with it, so that a form that is sent twice is done once.
+// command asks the API for what a form is about, in the tenant that the address names where it names one. The form's key goes with it, so
+// that a form that is sent twice is done once.
 func (s *server) command(v visit, method, path string, body any, more ...header) *answer {
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // posted let UTF-8 through alone
 	}
 	key := v.r.PostForm.Get(ui.KeyField)
-	a := s.call(v.r, v.portal.Name, method, path, nil, text, append(more, header{keyHeader, key})...)
+	a := s.call(v.r, v.portal.Name, method, path, nil, text, append(more, header{keyHeader, key}, header{tenantHeader, v.r.URL.Query().Get(tenantParameter)})...)
 	a.key = key
 	return a
 }

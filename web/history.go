@@ -1,0 +1,78 @@
+package web
+
+import (
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/streamflow/streamflow/domain/money"
+	"github.com/streamflow/streamflow/web/ui"
+)
+
+// happened is an event of a record as the API answers it.
+type happened struct {
+	Cursor     string    `json:"cursor"`
+	Version    int       `json:"version"`
+	Type       string    `json:"type"`
+	RecordedAt time.Time `json:"recordedAt"`
+	Actor      struct {
+		Kind string `json:"kind"`
+		ID   string `json:"id"`
+		Via  string `json:"via"`
+	} `json:"actor"`
+	Data map[string]jsontext.Value `json:"data"`
+}
+
+// happening is what an event is called.
+type happening struct {
+	title string
+	tone  ui.Tone
+}
+
+// told is an event in words; the events before it say what a change was from.
+func (e happened) told(k *kind, before []happened, people colleagues) ui.Entry {
+	entry := ui.Entry{At: e.RecordedAt, Title: e.Type, Text: k.tells(e, before, people)}
+	if words, ok := k.events[e.Type]; ok {
+		entry.Title, entry.Tone = words.title, words.tone
+	}
+	switch e.Actor.Kind {
+	case "user":
+		if entry.Actor = people.called(e.Actor.ID); e.Actor.ID == people.me.ID {
+			entry.Actor = "you"
+		}
+	case "staff":
+		entry.Actor = "the provider"
+	default: // system, partner
+		entry.Actor = "the " + e.Actor.Kind
+	}
+	return entry
+}
+
+// text is a member of the event's data as a person reads it.
+func (e happened) text(name string) string {
+	value := e.Data[name]
+	if len(value) == 0 {
+		return ""
+	}
+	switch value.Kind() {
+	case '"':
+		var text string
+		if json.Unmarshal(value, &text) == nil {
+			return text
+		}
+	case '{':
+		var sum money.Amount
+		if json.Unmarshal(value, &sum) == nil && sum.Currency != "" {
+			return amount(sum)
+		}
+		return "…" // a personal text that the visitor may not read, or that is erased
+	case '[':
+		var all []string
+		if json.Unmarshal(value, &all) == nil {
+			return strings.Join(all, ", ")
+		}
+	}
+	return value.String()
+}
