@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -48,6 +49,14 @@ func TestProviderWorksOnAnEscalation(t *testing.T) {
 		t.Errorf("its tenant reads %d %s", w.Code, w.Body)
 	}
 	s.want(s.do("GET", at, call{cookie: stranger}), 404, "not_found")
+
+	past := s.do("GET", at+"/history?tenantId="+in+"&limit=2", call{cookie: s.provider})
+	if got := column(past, "type"); past.Code != 200 || !slices.Equal(got, []string{"escalation.closed", "escalation.reopened"}) || text(past, "nextCursor") == "" {
+		t.Errorf("its history: %d %s", past.Code, past.Body)
+	}
+	s.want(s.do("GET", at+"/history", call{cookie: owner}), 200, "")
+	s.want(s.do("GET", at+"/history", call{cookie: s.provider}), 422, "validation_failed")
+	s.want(s.do("GET", at+"/history", call{cookie: stranger}), 404, "not_found")
 }
 
 func TestAssignedToStaffOnly(t *testing.T) {

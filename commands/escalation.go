@@ -93,3 +93,26 @@ func (c *Commands) AssignEscalation(ctx context.Context, by Caller, id string, c
 		return apply(d, at, state, command)
 	})
 }
+
+// ErrNothingMissed: no deadline of the escalation has passed unrecorded. It is no outcome, and so the same command records one that
+// passes later.
+var ErrNothingMissed = errors.New("no deadline was missed")
+
+// CheckDeadlines records which deadlines of an escalation ran out by now.
+func (c *Commands) CheckDeadlines(ctx context.Context, by Caller, id string) (eventstore.Outcome, error) {
+	command := escalation.CheckDeadlines{Now: c.Now().UTC()}
+	if err := command.Validate(); err != nil {
+		return eventstore.Outcome{}, err
+	}
+	at := eventstore.Stream(escalation.Stream(id))
+	return c.update(ctx, by, []eventstore.Stream{at}, func(ctx context.Context, d *eventstore.Decision) error {
+		state, err := existing[escalation.State](ctx, d, by, at)
+		if err != nil {
+			return err
+		}
+		if due := state.NextBreach(); due.IsZero() || !command.Now.After(due) {
+			return ErrNothingMissed
+		}
+		return apply(d, at, state, command)
+	})
+}

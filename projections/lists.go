@@ -103,9 +103,9 @@ var listings = map[string]listing{
 	escalation.Category: {
 		map[string]filter{
 			"q": inWords, "status": choice("status = @", "the status", escalation.Statuses...), "severity": choice("severity = @", "the severity", escalation.Severities...),
-			"assigneeId": ofOwner, "createdAfter": createdAfter,
+			"assigneeId": ofOwner, "partnerId": {"source = @", "the partner who handed it over", Form{Kind: ID}}, "createdAfter": createdAfter,
 		},
-		map[string]column{"createdAt": byCreation},
+		map[string]column{"createdAt": byCreation, "dueAt": {"due", "timestamptz"}},
 	},
 }
 

@@ -30,10 +30,20 @@ func TestRecordRowComesBackAsItWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	for _, bit := range []string{"Archived", "Disputed", "ResponseBreached", "ResolveBreached"} {
+		comesBack(t, conn, bit)
+	}
+}
+
+// comesBack writes a row whose one true column is bit, and reads it.
+func comesBack(t *testing.T, conn *pgx.Conn, bit string) {
+	t.Helper()
+	ctx := t.Context()
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	want := &recordRow{Tenant: uuid.New(), Kind: "kind", ID: uuid.NewString(), Lane: 3, Since: 7, CreatedAt: time.Now().UTC().Truncate(time.Microsecond), stored: true}
 	fields := reflect.ValueOf(&want.Facets).Elem()
 	for i := range fields.NumField() {
@@ -41,7 +51,9 @@ func TestRecordRowComesBackAsItWas(t *testing.T) {
 		case reflect.String:
 			f.SetString(fields.Type().Field(i).Name)
 		case reflect.Bool:
-			f.SetBool(fields.Type().Field(i).Name == "Archived")
+			f.SetBool(fields.Type().Field(i).Name == bit)
+		case reflect.Struct:
+			f.Set(reflect.ValueOf(time.Date(2026, 3, i, 0, 0, 0, 0, time.UTC)))
 		default:
 			f.SetInt(int64(100 + i))
 		}
@@ -58,7 +70,9 @@ func TestRecordRowComesBackAsItWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	if row := got[key]; row != nil {
-		row.CreatedAt = row.CreatedAt.UTC()
+		for _, at := range []*time.Time{&row.CreatedAt, &row.Facets.RespondBy, &row.Facets.ResolveBy} {
+			*at = at.UTC()
+		}
 	}
 	if !reflect.DeepEqual(got[key], want) {
 		t.Fatalf("got\n%+v, want\n%+v", got[key], want)

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/domain/contact"
@@ -27,18 +28,20 @@ import (
 //
 // A row holds between two positions. A list as of then is the same query as a list of now.
 var Records = projection.Projection{
-	Name: "records", Version: 1,
+	Name: "records", Version: 2,
 	Schema: `
 		create table item (
 			tenant uuid not null, kind text not null, id uuid not null, lane smallint not null, since bigint not null, until bigint,
 			created_at timestamptz not null, archived boolean not null, status text not null, source text not null, severity text not null,
 			owner_id text not null, organization_id text not null, contact_id text not null, name text not null, words text not null,
 			score integer not null, amount bigint not null, number bigint not null, day text collate "C" not null, issued text collate "C" not null,
-			disputed boolean not null);
+			disputed boolean not null, respond_by timestamptz, resolve_by timestamptz, response_breached boolean not null, resolve_breached boolean not null,
+			due timestamptz not null, next_breach timestamptz);
 		create unique index on item (tenant, id) where until is null;`,
 	Indexes: `
 		create index on item (tenant, kind, created_at, id);
-		create index on item (kind, created_at, id);`,
+		create index on item (kind, created_at, id);
+		create index on item (next_breach) where until is null and next_breach is not null;`,
 	Types: typesOf(lead.Events, typesOf(organization.Events, typesOf(contact.Events, typesOf(opportunity.Events,
 		typesOf(invoice.Events, typesOf(escalation.Events, nil)))))),
 	Fold: foldRecords,
@@ -55,7 +58,7 @@ func typesOf[E eventstore.Fact](events []E, others []string) []string {
 type facets struct {
 	Archived       bool   `json:"archived"`
 	Status         string `json:"status"` // an opportunity's is its stage
-	Source         string `json:"source"`
+	Source         string `json:"source"` // an escalation's is its partner
 	Severity       string `json:"severity"`
 	OwnerID        string `json:"owner_id"`
 	OrganizationID string `json:"organization_id"`
@@ -68,6 +71,11 @@ type facets struct {
 	Day            string `json:"day"` // due date or close date
 	Issued         string `json:"issued"`
 	Disputed       bool   `json:"disputed"`
+
+	RespondBy        time.Time `json:"respond_by"` // like ResolveBy in UTC, so that facets compare
+	ResolveBy        time.Time `json:"resolve_by"`
+	ResponseBreached bool      `json:"response_breached"`
+	ResolveBreached  bool      `json:"resolve_breached"`
 }
 
 // recordRow is facets while they hold.
@@ -122,9 +130,13 @@ var kinds = map[string]func(facets, eventstore.Fact) (facets, bool){
 	}),
 	escalation.Category: through[escalation.Event](func(f facets) escalation.State {
 		incident, summary, _ := strings.Cut(f.Words, "\n")
-		return escalation.State{Status: f.Status, AssigneeID: f.OwnerID, Details: escalation.Details{Severity: f.Severity, IncidentID: incident, Summary: summary}}
+		s := f.deadlines()
+		s.AssigneeID, s.PartnerID = f.OwnerID, f.Source
+		s.Details = escalation.Details{Severity: f.Severity, IncidentID: incident, Summary: summary}
+		return s
 	}, func(s escalation.State) facets {
-		return facets{Status: s.Status, OwnerID: s.AssigneeID, Severity: s.Severity, Words: lower(s.IncidentID, s.Summary)}
+		return facets{Status: s.Status, OwnerID: s.AssigneeID, Source: s.PartnerID, Severity: s.Severity, Words: lower(s.IncidentID, s.Summary),
+			RespondBy: s.RespondBy.UTC(), ResolveBy: s.ResolveBy.UTC(), ResponseBreached: s.ResponseBreached, ResolveBreached: s.ResolveBreached}
 	}),
 }
 
@@ -197,10 +209,15 @@ func beginRows(ctx context.Context, tx pgx.Tx, rows []*recordRow) error {
 	text := func(of func(*facets) string) []string {
 		return columnOf(rows, func(r *recordRow) string { return of(&r.Facets) })
 	}
+	moment := func(of func(*facets) time.Time) []pgtype.Timestamptz {
+		return columnOf(rows, func(r *recordRow) pgtype.Timestamptz { t := of(&r.Facets); return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()} })
+	}
 	_, err := tx.Exec(ctx, `insert into item (tenant, id, kind, lane, since, until, created_at, archived, disputed, score, amount, number,
-			status, source, severity, owner_id, organization_id, contact_id, name, words, day, issued)
+			status, source, severity, owner_id, organization_id, contact_id, name, words, day, issued,
+			response_breached, resolve_breached, respond_by, resolve_by, next_breach, due)
 		select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::boolean[], $9::boolean[],
-			$10::integer[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[])`,
+			$10::integer[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
+			$23::boolean[], $24::boolean[], $25::timestamptz[], $26::timestamptz[], $27::timestamptz[], $28::timestamptz[])`,
 		columnOf(rows, func(r *recordRow) [16]byte { return r.Tenant }), ids, columnOf(rows, func(r *recordRow) string { return r.Kind }),
 		columnOf(rows, func(r *recordRow) int16 { return int16(r.Lane) }), columnOf(rows, func(r *recordRow) int64 { return r.Since }),
 		columnOf(rows, func(r *recordRow) *int64 { return r.Until }), columnOf(rows, func(r *recordRow) time.Time { return r.CreatedAt }),
@@ -210,7 +227,11 @@ func beginRows(ctx context.Context, tx pgx.Tx, rows []*recordRow) error {
 		text(func(f *facets) string { return f.Status }), text(func(f *facets) string { return f.Source }), text(func(f *facets) string { return f.Severity }),
 		text(func(f *facets) string { return f.OwnerID }), text(func(f *facets) string { return f.OrganizationID }), text(func(f *facets) string { return f.ContactID }),
 		text(func(f *facets) string { return f.Name }), text(func(f *facets) string { return f.Words }), text(func(f *facets) string { return f.Day }),
-		text(func(f *facets) string { return f.Issued }))
+		text(func(f *facets) string { return f.Issued }),
+		columnOf(rows, func(r *recordRow) bool { return r.Facets.ResponseBreached }), columnOf(rows, func(r *recordRow) bool { return r.Facets.ResolveBreached }),
+		moment(func(f *facets) time.Time { return f.RespondBy }), moment(func(f *facets) time.Time { return f.ResolveBy }),
+		moment(func(f *facets) time.Time { return f.deadlines().NextBreach() }),
+		columnOf(rows, func(r *recordRow) pgtype.Timestamptz { return orNever(r.Facets.deadlines().Due()) }))
 	return err
 }
 

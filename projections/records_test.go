@@ -251,7 +251,8 @@ func TestFacetsOutliveEventsThatDoNotTellThem(t *testing.T) {
 			Standing: opportunity.Standing{Stage: opportunity.Proposal, ValueAfter: value, CreatedOn: today, On: today}}, opportunity.Archived{}, opportunity.Restored{}},
 		"invoice-": {invoice.Created{Details: invoice.Details{OrganizationID: id, Currency: "EUR", Reference: "R", ExternalNumber: "X", IssueDate: today, DueDate: today},
 			Totals: invoice.Totals{Total: value}, Status: invoice.StatusDraft}, invoice.Disputed{}, invoice.DisputeResolved{}},
-		"escalation-": {escalation.Opened{Details: escalation.Details{IncidentID: "I", Severity: "high", Summary: "S"}, Status: escalation.StatusOpen},
+		"escalation-": {escalation.Opened{Details: escalation.Details{IncidentID: "I", Severity: "high", Summary: "S"}, Status: escalation.StatusOpen,
+			PartnerID: id, RespondBy: time.Now().Add(time.Hour), ResolveBy: time.Now().Add(2 * time.Hour)},
 			escalation.Assigned{AssigneeID: id}, escalation.Assigned{}},
 	} {
 		after = h.facts(tenant, stream+uuid.NewString(), facts...)

@@ -11,7 +11,7 @@ const (
 	roleAPI       = "api"       // portals and API
 	roleRelay     = "relay"     // publishes the log on the bus
 	roleProjector = "projector" // keeps the read models up to date
-	roleReactor   = "reactor"   // runs consumers with side effects
+	roleReactor   = "reactor"   // runs consumers with side effects, and records what time alone brings
 )
 
 var allRoles = roles{roleAPI, roleRelay, roleProjector, roleReactor}

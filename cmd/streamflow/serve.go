@@ -159,7 +159,7 @@ func (n *node) jobs(use *commands.Commands) ([]func(context.Context) error, erro
 		if err != nil {
 			return nil, err
 		}
-		jobs = append(jobs, r.Run)
+		jobs = append(jobs, r.Run, n.watchDeadlines(use))
 	}
 	return jobs, nil
 }

@@ -100,6 +100,31 @@ type State struct {
 	Updates []Entry `json:"updates,omitempty"`
 }
 
+// Due is the deadline that the status asks for: to be answered while it is
+// open, to be resolved afterwards. It is zero where nothing is due.
+func (s State) Due() time.Time {
+	switch {
+	case s.Status == StatusOpen:
+		return s.RespondBy
+	case IsOpen(s.Status):
+		return s.ResolveBy
+	}
+	return time.Time{}
+}
+
+// NextBreach is the first deadline that is to be recorded as missed once it has
+// passed, or zero where there is none: what was answered or resolved misses
+// nothing any more, and what was missed is recorded once.
+func (s State) NextBreach() time.Time {
+	switch {
+	case s.Status == StatusOpen && !s.ResponseBreached:
+		return s.RespondBy
+	case IsOpen(s.Status) && !s.ResolveBreached:
+		return s.ResolveBy
+	}
+	return time.Time{}
+}
+
 // Event is a fact about an escalation.
 type Event interface {
 	Type() string

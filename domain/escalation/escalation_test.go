@@ -225,3 +225,36 @@ func TestAssign(t *testing.T) {
 	given(update(KindClosed), Assign{AssigneeID: "u1"}).Refused(t, spec.Refusal("invalid_transition"))
 	spec.Fields(t, Assign{AssigneeID: "a b"}.Validate(), "assigneeId")
 }
+
+// TestWhatIsDue: the next breach is the time at which a look would find one, and not sooner, whatever happened before.
+func TestWhatIsDue(t *testing.T) {
+	hour := func(n int) time.Time { return now.Add(time.Duration(n) * time.Hour) }
+	reopened := update(KindReopened)
+	reopened.ReceivedAt = hour(48)
+	for name, c := range map[string]struct {
+		s               State
+		due, nextBreach time.Time
+	}{
+		"open":         {given().State(), hour(1), hour(1)},
+		"unanswered":   {given(CheckDeadlines{Now: hour(2)}).State(), hour(1), hour(24)},
+		"acknowledged": {given(update(KindAcknowledged)).State(), hour(24), hour(24)},
+		"too late":     {given(CheckDeadlines{Now: hour(25)}).State(), hour(1), time.Time{}},
+		"resolved":     {given(update(KindResolved)).State(), time.Time{}, time.Time{}},
+		"closed":       {given(update(KindClosed)).State(), time.Time{}, time.Time{}},
+		"reopened":     {given(update(KindResolved), reopened).State(), hour(49), hour(49)},
+		"late again":   {given(CheckDeadlines{Now: hour(2)}, update(KindResolved), reopened).State(), hour(49), hour(72)},
+		"none":         {State{}, time.Time{}, time.Time{}},
+	} {
+		if got := c.s.Due(); !got.Equal(c.due) {
+			t.Errorf("%s: due %v, want %v", name, got, c.due)
+		}
+		next := c.s.NextBreach()
+		if !next.Equal(c.nextBreach) {
+			t.Errorf("%s: next breach %v, want %v", name, next, c.nextBreach)
+		}
+		look := func(at time.Time) []Event { events, _ := CheckDeadlines{Now: at}.Decide(c.s); return events }
+		if next.IsZero() && len(look(hour(9999))) > 0 || !next.IsZero() && (len(look(next)) > 0 || len(look(next.Add(1))) == 0) {
+			t.Errorf("%s: a look does not find it then, or does so before", name)
+		}
+	}
+}
