@@ -2,14 +2,11 @@ package api
 
 import (
 	"context"
-	"net/http"
-	"slices"
 	"time"
 
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain/escalation"
 	"github.com/streamflow/streamflow/eventstore"
-	"github.com/streamflow/streamflow/eventstore/history"
 )
 
 // progress is what the provider says about its work on an escalation.
@@ -21,8 +18,7 @@ type progress struct {
 // escalationRoutes lists what the provider does about incidents. The tenant whose escalation it is, is named by the header.
 func (s *server) escalationRoutes() []route {
 	shown := replies{200: commands.Record[escalation.State]{}}
-	routes := []route{{on: "GET /api/v2/escalations/{id}/history", id: "getEscalationHistory", summary: "Lists an escalation's events, the newest first",
-		query: append(slices.Clone(ofPage), tenantParameter), gives: replies{200: page[history.Item]{}}, frame: s.reading(readers, s.escalationHistory)}}
+	routes := []route{s.historyRoute("escalations", "escalation", escalation.Stream)}
 	for _, a := range []struct{ verb, id, kind, summary string }{
 		{"acknowledge", "acknowledgeEscalation", escalation.KindAcknowledged, "Says that somebody took notice of the incident"},
 		{"start", "startEscalation", escalation.KindInProgress, "Says that somebody works on the incident"},
@@ -37,13 +33,6 @@ func (s *server) escalationRoutes() []route {
 	return append(routes, route{on: "POST /api/v2/escalations/{id}/assign", id: "assignEscalation", summary: "Gives the escalation to somebody of the provider",
 		takes: escalation.Assign{}, gives: shown, codes: transition,
 		frame: s.command(providers, inOneTenant(action(s.Commands.AssignEscalation, s.Commands.Escalation)))})
-}
-
-func (s *server) escalationHistory(w http.ResponseWriter, q request, m moment) error {
-	if err := inTenant(q); err != nil {
-		return err
-	}
-	return s.history(w, q, m, escalation.Stream(q.id))
 }
 
 func (s *server) progress(kind string) func(context.Context, commands.Caller, string, progress) (eventstore.Outcome, error) {
