@@ -95,6 +95,7 @@ var listings = map[string]listing{
 			"status": choice("status = @", "the status", invoice.StatusDraft, invoice.StatusIssued, invoice.StatusPartlyPaid, invoice.StatusPaid, invoice.StatusCredited, invoice.StatusVoid),
 			// The day that @on stands for is a list's own: see NewList.
 			"overdue":  {"(status in ('issued', 'partly_paid') and day <> '' and day < @on) = @", "whether it is past due and open, on the day of the parameter on", Form{Kind: Flag}},
+			"open":     {"(status in ('issued', 'partly_paid')) = @", "whether it is still to be paid", Form{Kind: Flag}},
 			"disputed": {"disputed = @", "whether the payer contests it", Form{Kind: Flag}}, "organizationId": organizedBy,
 			"dueBefore": before("due"), "dueAfter": after("due"), "createdAfter": createdAfter,
 		},

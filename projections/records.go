@@ -210,7 +210,10 @@ func beginRows(ctx context.Context, tx pgx.Tx, rows []*recordRow) error {
 		return columnOf(rows, func(r *recordRow) string { return of(&r.Facets) })
 	}
 	moment := func(of func(*facets) time.Time) []pgtype.Timestamptz {
-		return columnOf(rows, func(r *recordRow) pgtype.Timestamptz { t := of(&r.Facets); return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()} })
+		return columnOf(rows, func(r *recordRow) pgtype.Timestamptz {
+			t := of(&r.Facets)
+			return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()}
+		})
 	}
 	_, err := tx.Exec(ctx, `insert into item (tenant, id, kind, lane, since, until, created_at, archived, disputed, score, amount, number,
 			status, source, severity, owner_id, organization_id, contact_id, name, words, day, issued,

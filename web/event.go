@@ -174,10 +174,7 @@ func (s *server) effectsOf(v visit, e logged) ([]ui.Entry, string) {
 	for _, f := range list.Items {
 		entry := ui.Entry{At: f.At, Title: "Done", Actor: f.Reactor, Tone: ui.Success, Text: "Effect " + f.ID}
 		if f.State != "done" {
-			entry.Title, entry.Tone = capital(f.State)+" after "+counted(int64(f.Tries), "try"), ui.Danger
-			if f.Tries != 1 {
-				entry.Title = capital(f.State) + " after " + strconv.Itoa(f.Tries) + " tries"
-			}
+			entry.Title, entry.Tone = capital(f.State)+" after "+counted(int64(f.Tries), "attempt"), ui.Danger
 			entry.Text += ": " + f.Error
 		}
 		all = append(all, entry)

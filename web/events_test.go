@@ -205,7 +205,7 @@ func TestAnEventIsTold(t *testing.T) {
 	f.log.effects = `[{"reactor":"notices","id":"x1","state":"done","at":"2026-03-31T10:00:01Z"},{"reactor":"mail<b>","id":"x2","state":"parked","at":"2026-03-31T10:00:02Z","tries":5,"error":"said <b>no</b>"},{"reactor":"mail","id":"x3","state":"parked","at":"2026-03-31T10:00:02Z","tries":1,"error":"no"}]`
 	_, body = ask(t, server, "GET", eventsPath+"/e1", nil, "developer")
 	holds(t, body, "Sealed: the newest seal covers positions 1 to 3, 31 Mar 2026, 10:00:05 UTC", `<a href="/developer/events/e2">lead.created</a>`, "Show all of these", `href="/developer/events?causationId=e1&amp;sort=position"`,
-		"by notices", "Parked after 5 tries", "Parked after 1 try", "said &lt;b&gt;no&lt;/b&gt;")
+		"by notices", "Parked after 5 attempts", "Parked after 1 attempt", "said &lt;b&gt;no&lt;/b&gt;")
 	if !slices.ContainsFunc(f.log.asked, func(q url.Values) bool { return q.Encode() == "causationId=e1&limit=20&sort=position" }) {
 		t.Errorf("asked %v", f.log.asked)
 	}

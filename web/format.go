@@ -92,3 +92,11 @@ func decimals(n float64, places int) string {
 	}
 	return ui.Grouped(text)
 }
+
+// counted is a number of things.
+func counted(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return whole(n) + " " + noun
+}

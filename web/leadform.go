@@ -26,9 +26,6 @@ var leadFields = []ui.Field{
 	{Name: "notes", Label: "Notes", Kind: "textarea"},
 }
 
-// leadCurrencies are offered; a lead's own is too.
-var leadCurrencies = []string{"USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY"}
-
 // leadForm asks for a lead's fields, as a function has them.
 func leadForm(title string, people colleagues, value func(name string) string) ui.Form {
 	f := ui.Form{ID: "lead", Key: newKey(), Submit: title, Fields: slices.Clone(leadFields)}
@@ -39,13 +36,7 @@ func leadForm(title string, people colleagues, value func(name string) string) u
 		case "ownerId":
 			field.Options = append([]ui.Option{{Title: "Nobody"}}, people.options(field.Value)...)
 		case "currency":
-			codes := leadCurrencies
-			if field.Value != "" && !slices.Contains(codes, field.Value) {
-				codes = append([]string{field.Value}, codes...)
-			}
-			for _, code := range codes {
-				field.Options = append(field.Options, ui.Option{Value: code, Title: code})
-			}
+			field.Options = currencyOptions(field.Value)
 		}
 	}
 	return f
@@ -188,23 +179,10 @@ func (s *server) updateLead(v visit) {
 		finish(v, a, backOr(v, leadsPath+"/"+l.ID), "edited")
 		return
 	case a.status == http.StatusPreconditionFailed:
-		l.overtook(&form)
+		overtaken(&form, leadKind, l.field)
 	default:
 		form.Hidden[0].Title = v.r.PostForm.Get(versionField)
 		refuse(v, leadKind, &form, a)
 	}
 	s.showForm(v, failed(a), "Edit "+l.called(), "", form)
-}
-
-// overtook says in a form what somebody else changed meanwhile. Sent again it is about the lead as it is now.
-func (l leadRecord) overtook(form *ui.Form) {
-	form.Message = "Somebody changed this lead while you did. What you entered stands below; save again to keep it."
-	for _, f := range form.Fields {
-		if now := l.field(f.Name); now != f.Value && f.Kind != "select" {
-			if now == "" {
-				now = "nothing"
-			}
-			form.Blame(f.Name, "It is "+now+" now.")
-		}
-	}
 }

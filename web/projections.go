@@ -243,14 +243,6 @@ func (m readModel) position() string {
 	return strings.Join(all, ", ")
 }
 
-// counted is a number of things.
-func counted(n int64, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return whole(n) + " " + noun
-}
-
 // waiting are the streams that wait, each with what it waits for.
 func (m readModel) waiting() ui.Table {
 	t := ui.Table{ID: "parked-" + m.Name, Caption: "Parked streams of " + m.Name, Columns: []ui.Column{

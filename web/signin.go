@@ -18,6 +18,8 @@ type account struct {
 	Name   string `json:"name"`
 	Role   string `json:"role"`
 	Portal string `json:"portal"`
+	// TenantID is whose account it is; the provider's staff has none.
+	TenantID string `json:"tenantId"`
 }
 
 // read takes the account from an answer of the API.

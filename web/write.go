@@ -130,11 +130,9 @@ func refused(form *ui.Form, a *answer) {
 	}
 	var rest []string
 	for _, e := range f.Errors {
-		name := e.Field
-		if i := strings.IndexAny(name, ".["); i >= 0 {
-			name = name[:i]
-		}
-		if !form.Blame(name, sentence(e.Message)) {
+		whole, _, _ := strings.Cut(e.Field, ".")
+		whole, _, _ = strings.Cut(whole, "[")
+		if !form.Blame(e.Field, sentence(e.Message)) && !form.Blame(whole, sentence(e.Message)) {
 			rest = append(rest, e.Field+": "+e.Message)
 		}
 	}

@@ -67,7 +67,12 @@ func loadDemo(ctx context.Context, use *commands.Commands, out io.Writer) error 
 			return fmt.Errorf("lead %s: %w", d.email, err)
 		}
 	}
-	fmt.Fprintf(out, "sign in to the %s portal as %s with %s\n", demoOwner.Portal, demoOwner.Email, demoOwner.Password)
+	if err := loadBooks(ctx, use, tenant); err != nil {
+		return err
+	}
+	for _, a := range []account{demoOwner, demoAccountant} {
+		fmt.Fprintf(out, "sign in to the %s portal as %s with %s\n", a.Portal, a.Email, a.Password)
+	}
 	return nil
 }
 

@@ -33,7 +33,8 @@ type Field struct {
 	Name, Label, Hint, Value string
 	// Kind is an input's type, or textarea, select, radio or checkbox.
 	Kind         string
-	Options      []Option // of select and radio
+	Options      []Option // of select and radio; of an input they are proposed
+	Group        string   // fields after each other with the same one stand together under it
 	Autocomplete string
 	Error        string // what happened and how to mend it; empty where nothing is wrong
 	Required     bool
@@ -43,6 +44,27 @@ type Field struct {
 
 // Option is one of the values of a choice.
 type Option struct{ Value, Title string }
+
+// groups are the fields that stand together.
+func (f Form) groups() [][]Field {
+	var all [][]Field
+	for i, field := range f.Fields {
+		if i > 0 && field.Group != "" && field.Group == f.Fields[i-1].Group {
+			all[len(all)-1] = append(all[len(all)-1], field)
+		} else {
+			all = append(all, []Field{field})
+		}
+	}
+	return all
+}
+
+// called is what a field is called where its group does not stand beside it.
+func (f Field) called() string {
+	if f.Group != "" {
+		return f.Group + ", " + f.Label
+	}
+	return f.Label
+}
 
 // wrong are the fields that are not as they must be.
 func (f Form) wrong() []Field {
@@ -102,6 +124,9 @@ func (f Form) attributes(field Field) map[string]any {
 	}
 	if field.Error != "" {
 		a["aria-invalid"] = "true"
+	}
+	if len(field.Options) > 0 && field.Kind != "select" {
+		a["list"] = f.id(field) + "-list"
 	}
 	if field.Autocomplete != "" {
 		a["autocomplete"] = field.Autocomplete

@@ -18,6 +18,20 @@ type Stat struct {
 // Quantity is a number with its unit.
 type Quantity struct{ Number, Unit string }
 
+// Portion is a part of a sum: so many, and what they come to.
+type Portion struct {
+	Title, Address, Note string
+	Values               []Quantity
+	Tone                 Tone
+}
+
+// Breakdown is a sum and the parts that it is made of.
+type Breakdown struct {
+	ID, Title, Note string
+	Portions        []Portion
+	Total           Portion
+}
+
 // Moment is a time for people, in the zone that the whole product speaks.
 func Moment(t time.Time) string {
 	t = t.UTC()

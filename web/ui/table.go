@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"maps"
 	"net/url"
 	"slices"
@@ -26,6 +27,9 @@ const (
 
 // maxTrail is how many pages back a list goes, page by page; an address must stay one that servers and people take.
 const maxTrail = 12
+
+// With is the view with some parameters changed, at its first page; an empty value takes one away.
+func (v View) With(changes map[string]string) View { return v.with(changes).First() }
 
 // with is the view with some parameters changed; an empty value takes one away.
 func (v View) with(changes map[string]string) View {
@@ -176,6 +180,7 @@ func (t Table) steps() bool {
 type Cell struct {
 	Text, Href string
 	Tone       Tone
+	More       []Cell // further values in the same place
 }
 
 // Nothing is what is said where there is nothing, and what to do about it.
@@ -196,6 +201,9 @@ func (t Table) chips() []Field {
 	return set
 }
 
+// search is the type of a filter's input.
+func (f Field) search() string { return cmp.Or(f.Kind, "search") }
+
 // chosen is what a filter's value is called.
 func (f Field) chosen() string {
 	for _, o := range f.Options {
@@ -204,14 +212,6 @@ func (f Field) chosen() string {
 		}
 	}
 	return f.Value
-}
-
-// searches is the type of a filter's input.
-func (f Field) searches() string {
-	if f.Kind == "" {
-		return "search"
-	}
-	return f.Kind
 }
 
 // Tone is what a mark means. Its word says it too: never the colour alone.
