@@ -2,161 +2,23 @@ package web
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/go-json-experiment/json"
 )
 
-// fakeLeads is the API's leads: five of them, in pages of two.
-type fakeLeads struct {
-	sync.Mutex
-	ids     []string
-	done    map[string]string // by key: the answer
-	writes  []string          // each that was not a repeat
-	cursors []string          // StreamFlow-Cursor of each read
-	query   url.Values        // of the last list
-	version int
-	refuse  string // what every write is answered, with its status before it
-	behind  bool   // a read that carries a cursor is told to wait
-}
-
-func newFakeLeads() *fakeLeads {
-	return &fakeLeads{ids: []string{"l1", "l2", "l3", "l4", "l5"}, done: map[string]string{}, version: 2}
-}
-
-func (f *fakeLeads) record(id string) string {
-	return fmt.Sprintf(`{"id":%q,"name":"<i>Ann</i> %s","company":"Acme","email":"ann@acme.example","source":"web","value":{"amount":180050,"currency":"USD"},
-		"ownerId":"u2","tags":["a","b"],"status":"new","score":75,"scoreReasons":[{"reason":"a lead","points":20}],"createdOn":"2026-03-30","version":%d,
-		"createdAt":"2026-03-30T10:00:00Z","updatedAt":"2026-03-31T10:00:00Z"}`, id, id, f.version)
-}
-
-func (f *fakeLeads) routes(r chi.Router, signedIn func(http.ResponseWriter, *http.Request) bool) {
-	locked := func(serve http.HandlerFunc) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			f.Lock()
-			defer f.Unlock()
-			if signedIn(w, r) {
-				serve(w, r)
-			}
-		}
-	}
-	r.Get("/api/v2/leads", locked(f.list))
-	r.Get("/api/v2/leads/{id}", locked(f.one))
-	r.Get("/api/v2/leads/{id}/history", locked(f.history))
-	r.Post("/api/v2/leads", locked(f.write))
-	r.Patch("/api/v2/leads/{id}", locked(f.write))
-	r.Post("/api/v2/leads/{id}/{step}", locked(f.write))
-	r.Get("/api/v2/users", locked(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `{"items":[{"id":"u1","name":"Ada"},{"id":"u2","name":"<u>Bob</u>"}],"nextCursor":null}`)
-	}))
-}
-
-// late answers a read that is to wait for a write, and says that it has.
-func (f *fakeLeads) late(w http.ResponseWriter, r *http.Request) bool {
-	f.cursors = append(f.cursors, r.Header.Get("StreamFlow-Cursor"))
-	if !f.behind || f.cursors[len(f.cursors)-1] == "" {
-		return false
-	}
-	w.WriteHeader(http.StatusServiceUnavailable)
-	fmt.Fprint(w, `{"title":"Behind","code":"read_model_behind"}`)
-	return true
-}
-
-func (f *fakeLeads) list(w http.ResponseWriter, r *http.Request) {
-	if f.late(w, r) {
-		return
-	}
-	if f.query = r.URL.Query(); f.query.Get("sort") == "nonsense" {
-		w.WriteHeader(http.StatusUnprocessableEntity)
-		fmt.Fprint(w, `{"title":"Not valid","code":"validation_failed","errors":[{"field":"sort","message":"is no order"}]}`)
-		return
-	}
-	from, _ := strconv.Atoi(f.query.Get("cursor"))
-	to, next := min(from+2, len(f.ids)), "null"
-	if to < len(f.ids) {
-		next = strconv.Quote(strconv.Itoa(to))
-	}
-	var items []string
-	for _, id := range f.ids[from:to] {
-		items = append(items, f.record(id))
-	}
-	if f.query.Get("q") == "nobody" {
-		items, next = nil, "null"
-	}
-	fmt.Fprintf(w, `{"items":[%s],"nextCursor":%s}`, strings.Join(items, ","), next)
-}
-
-func (f *fakeLeads) one(w http.ResponseWriter, r *http.Request) {
-	if f.late(w, r) {
-		return
-	}
-	if !strings.HasPrefix(chi.URLParam(r, "id"), "l") {
-		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprint(w, `{"title":"Not found","code":"not_found"}`)
-		return
-	}
-	text := f.record(chi.URLParam(r, "id"))
-	if r.URL.Query().Get("at") == "c1" {
-		text = strings.Replace(text, `"version":2`, `"version":1`, 1)
-	}
-	fmt.Fprint(w, text)
-}
-
-func (f *fakeLeads) history(w http.ResponseWriter, r *http.Request) {
-	if !strings.HasPrefix(chi.URLParam(r, "id"), "l") {
-		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprint(w, `{"title":"Not found","code":"not_found"}`)
-		return
-	}
-	fmt.Fprint(w, `{"items":[
+const (
+	leadText = `{"id":%[1]q,"name":"<i>Ann</i> %[1]s","company":"Acme","email":"ann@acme.example","source":"web","value":{"amount":180050,"currency":"USD"},
+		"ownerId":"u2","tags":["a","b"],"status":"new","score":75,"scoreReasons":[{"reason":"a lead","points":20}],"createdOn":"2026-03-30","version":%[2]d,
+		"createdAt":"2026-03-30T10:00:00Z","updatedAt":"2026-03-31T10:00:00Z"}`
+	leadHistory = `{"items":[
 		{"cursor":"c2","version":2,"type":"lead.updated","recordedAt":"2026-03-31T10:00:00Z","actor":{"kind":"user","id":"u1"},"data":{"email":"ann@acme.example","value":{"amount":180050,"currency":"USD"},"notes":{"erased":true},"changed":["email","value","notes"]}},
-		{"cursor":"c1","version":1,"type":"lead.created","recordedAt":"2026-03-30T10:00:00Z","actor":{"kind":"partner","id":"k1"},"data":{"email":"<old>@acme.example","source":"web"}}],"nextCursor":"older"}`)
-}
-
-// write does what it is asked once for a key, and answers the same ever after.
-func (f *fakeLeads) write(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	key := r.Header.Get("Idempotency-Key")
-	if f.refuse != "" {
-		status, text, _ := strings.Cut(f.refuse, " ")
-		code, _ := strconv.Atoi(status)
-		w.WriteHeader(code)
-		fmt.Fprint(w, text)
-		return
-	}
-	id := chi.URLParam(r, "id")
-	if f.done[key] == "" {
-		f.writes = append(f.writes, r.Method+" "+r.URL.Path+" "+r.Header.Get("If-Match")+" "+string(body))
-		if id == "" {
-			id = fmt.Sprintf("l%d", len(f.ids)+1)
-			f.ids = append(f.ids, id)
-		}
-		f.done[key] = f.record(id)
-	}
-	w.Header().Set("StreamFlow-Cursor", "after-"+key)
-	fmt.Fprint(w, f.done[key])
-}
-
-var formKey = regexp.MustCompile(`name="idempotencyKey" value="([^"]+)"`)
-
-// keyOf is the key of a page's form.
-func keyOf(t *testing.T, body string) string {
-	t.Helper()
-	found := formKey.FindStringSubmatch(body)
-	if found == nil {
-		t.Fatalf("the form has no key: %s", body)
-	}
-	return found[1]
-}
+		{"cursor":"c1","version":1,"type":"lead.created","recordedAt":"2026-03-30T10:00:00Z","actor":{"kind":"partner","id":"k1"},"data":{"email":"<old>@acme.example","source":"web"}}],"nextCursor":"older"}`
+)
 
 // TestALeadIsAddedOnce: a form that is sent twice adds one lead, and the page that follows has passed the write.
 func TestALeadIsAddedOnce(t *testing.T) {
@@ -284,17 +146,6 @@ func TestAStepIsTakenFromTheList(t *testing.T) {
 	}
 	res, _ = ask(t, server, "GET", leadsPath+"/l3/contact", nil, "client")
 	redirects(t, res, leadsPath+"/l3")
-}
-
-var neighbourLink = regexp.MustCompile(`rel="(prev|next)" href="([^"]+)"`)
-
-// neighboursOf are the ways from a page, by their direction.
-func neighboursOf(body string) map[string]string {
-	ways := map[string]string{}
-	for _, found := range neighbourLink.FindAllStringSubmatch(body, -1) {
-		ways[found[1]] = strings.ReplaceAll(found[2], "&amp;", "&")
-	}
-	return ways
 }
 
 // TestALeadHasTheNeighboursOfItsList goes through the whole list one lead at a time, and back, over its pages.

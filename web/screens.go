@@ -54,7 +54,7 @@ func screens() []screen {
 
 		{portal: "accountant", path: "/accountant", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard},
 		{portal: "accountant", path: invoicesPath, title: "Invoices", icon: "invoices", key: "i", get: (*server).invoices, tries: []string{invoicesPath + "?q=nobody", invoicesPath + "?overdue=true&sort=-total&done=issue&at=2026-01-01T00:00:00Z", invoicesPath + "?sort=nonsense"}},
-		{portal: "accountant", path: invoicesPath + "/new", title: "Add an invoice", get: (*server).newInvoice, post: (*server).createInvoice},
+		{portal: "accountant", path: invoicesPath + "/new", get: (*server).newInvoice, post: (*server).createInvoice},
 		{portal: "accountant", path: invoicesPath + "/{id}", get: (*server).invoice, tries: []string{invoicesPath + "/i1", invoicesPath + "/i1?row=0&list=open%3Dtrue&done=edited", invoicesPath + "/i1?at=c1", invoicesPath + "/nobody"}},
 		{portal: "accountant", path: invoicesPath + "/{id}/edit", get: (*server).editInvoice, post: (*server).updateInvoice, tries: []string{invoicesPath + "/i1/edit"}},
 		{portal: "accountant", path: invoicesPath + "/{id}/{step}", get: (*server).askInvoiceStep, post: (*server).takeInvoiceStep, tries: []string{invoicesPath + "/i1/payments", invoicesPath + "/i1/credit"}},

@@ -19,20 +19,23 @@ import (
 
 // fakeAPI answers as the API does, from a router as its own, so that a page's route must not leak into it.
 type fakeAPI struct {
-	portal  string       // of the only account
-	session atomic.Bool  // false: nobody is signed in any more
-	stats   atomic.Value // string: the figures as JSON
-	query   atomic.Value // string: what the figures were last asked for
-	told    chan string  // what the stream of figures says, until it is closed
-	last    atomic.Value // string: what that was last told to go on behind
-	looks   atomic.Value // string: what the API says of themes
-	leads   *fakeLeads
-	models  *fakeModels
-	refuse  atomic.Value // string: what everything but who is signed in is answered, with its status before it; or panic
-	further atomic.Bool  // it has second factors, and resets passwords
-	asked   atomic.Value // string: what the last request was called
-	log     *fakeLog
-	journal journal // what the pages log
+	portal   string       // of the only account
+	session  atomic.Bool  // false: nobody is signed in any more
+	stats    atomic.Value // string: the figures as JSON
+	query    atomic.Value // string: what the figures were last asked for
+	told     chan string  // what the stream of figures says, until it is closed
+	last     atomic.Value // string: what that was last told to go on behind
+	looks    atomic.Value // string: what the API says of themes
+	tenant   string       // of the account; empty: the provider's staff
+	aging    atomic.Value // string: the aging report as JSON, or its status and refusal
+	leads    *fakeRecords
+	invoices *fakeRecords
+	models   *fakeModels
+	refuse   atomic.Value // string: what everything but who is signed in is answered, with its status before it; or panic
+	further  atomic.Bool  // it has second factors, and resets passwords
+	asked    atomic.Value // string: what the last request was called
+	log      *fakeLog
+	journal  journal // what the pages log
 }
 
 // journal is a log that is read while it is written.
@@ -55,7 +58,9 @@ func (j *journal) String() string {
 
 func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	t.Helper()
-	f := &fakeAPI{portal: portal, told: make(chan string), leads: newFakeLeads(), models: newFakeModels(), log: newFakeLog()}
+	f := &fakeAPI{portal: portal, told: make(chan string), tenant: "t1", models: newFakeModels(), log: newFakeLog(),
+		leads: newFakeRecords("/api/v2/leads", "l", leadText, leadHistory), invoices: newFakeRecords("/api/v2/invoices", "i", invoiceText, invoiceHistory)}
+	f.aging.Store(agingText)
 	f.session.Store(true)
 	f.stats.Store(stats)
 	f.query.Store("")
@@ -72,13 +77,20 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	})
 	r.Get("/api/auth/me", func(w http.ResponseWriter, r *http.Request) {
 		if f.signedIn(w, r) {
-			fmt.Fprintf(w, `{"user":{"id":"u1","role":"owner","name":"<b>Ada</b> & \"Co\"","email":"ada@example.com","portal":%q}}`, f.portal)
+			fmt.Fprintf(w, `{"user":{"id":"u1","role":"owner","name":"<b>Ada</b> & \"Co\"","email":"ada@example.com","portal":%q,"tenantId":%q}}`, f.portal, f.tenant)
 		}
 	})
 	r.Get("/api/portals/{portal}/stats", f.figures)
 	f.leads.routes(r, f.signedIn)
 	f.models.routes(r, f.signedIn)
 	f.log.routes(r, f.signedIn)
+	f.invoices.routes(r, f.signedIn)
+	f.books(r)
+	r.Get("/api/v2/users", func(w http.ResponseWriter, r *http.Request) {
+		if f.signedIn(w, r) {
+			fmt.Fprint(w, `{"items":[{"id":"u1","name":"Ada"},{"id":"u2","name":"<u>Bob</u>"}],"nextCursor":null}`)
+		}
+	})
 	r.Get("/api/theme", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, f.looks.Load()) })
 	server := httptest.NewServer(New(r, slog.New(slog.NewTextHandler(&f.journal, nil))))
 	t.Cleanup(server.Close)
