@@ -126,7 +126,8 @@ func TestEventsAreFoundByWhatTheyBelongTo(t *testing.T) {
 	if got := ask("causationId=" + made["id"].(string)); len(got) != 0 {
 		t.Errorf("it led to %v", got)
 	}
-	for _, query := range []string{"sort=type", "commandId=x", "causationId=x", "commandId=00000000-0000-0000-0000-000000000000"} {
+	for _, query := range []string{"sort=type", "commandId=x", "causationId=x", "commandId=00000000-0000-0000-0000-000000000000",
+		"stream=lead-%00", "stream=lead-%ff", "correlationId=%00", "correlationId=a%0Ab", "type=%00", "type=lead.created&type=%C3%28"} {
 		s.want(s.do("GET", "/api/v2/events?"+query, call{cookie: developer}), 422, "validation_failed")
 	}
 	s.want(s.do("GET", "/api/v2/events?sort=-position", call{cookie: developer, header: map[string]string{"Accept": "text/csv"}}), 422, "validation_failed")

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
@@ -61,6 +63,8 @@ func parameters(r *http.Request, declared []parameter) error {
 			found = append(found, problem.FieldError{Field: name, Code: problem.FieldUnknown, Message: "is not a parameter here"})
 		case len(values) > 1 && declared[i].form.Type != huma.TypeArray:
 			found = append(found, problem.FieldError{Field: name, Code: problem.FieldOutOfRange, Message: "is there more than once"})
+		case slices.ContainsFunc(values, unprintable):
+			found = append(found, problem.FieldError{Field: name, Code: problem.FieldControlCharacter, Message: "must be UTF-8 and not hold control characters"})
 		}
 	}
 	if len(found) == 0 {
@@ -68,6 +72,11 @@ func parameters(r *http.Request, declared []parameter) error {
 	}
 	slices.SortFunc(found, func(a, b problem.FieldError) int { return strings.Compare(a.Field, b.Field) })
 	return problem.Invalid(found...)
+}
+
+// unprintable says whether a parameter's text is none that the database could hold.
+func unprintable(text string) bool {
+	return !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // request is one that is known to come from somebody who may make it.

@@ -139,7 +139,9 @@ func (a *appendArrays) add(ord int32, e *encoded) {
 	}
 }
 
-func (h Holding) sameClaim(o Holding) bool { return h.Scope == o.Scope && string(h.Key) == string(o.Key) }
+func (h Holding) sameClaim(o Holding) bool {
+	return h.Scope == o.Scope && string(h.Key) == string(o.Key)
+}
 
 // claimedError reads "<scope> <key in hex> <holder>".
 func claimedError(detail string) error {

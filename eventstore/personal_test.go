@@ -63,7 +63,7 @@ func TestPersonalDataIsEncryptedAtRest(t *testing.T) {
 	}
 	// Nothing of the installation's tables holds the name, whatever column it may be in.
 	for _, table := range []string{"event", "command", "claim", "subject_key"} {
-		if n := s.count(`select count(*) from log.` + table + ` x where x::text ilike $1`, "%"+name+"%"); n != 0 {
+		if n := s.count(`select count(*) from log.`+table+` x where x::text ilike $1`, "%"+name+"%"); n != 0 {
 			t.Errorf("log.%s holds the name", table)
 		}
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ const (
 	eventsPath = "/developer/events"
 	eventsAPI  = "/api/v2/events"
 	// eventsOnPage is how many events the browser holds at most.
-	eventsOnPage = "50"
+	eventsOnPage = "25"
 	// orderParameter is the API's; the newest are first where it is not given, and here alone.
 	orderParameter = "sort"
 	oldestFirst    = "position"
@@ -59,6 +60,7 @@ type logPage struct {
 	Table   ui.Table
 	Orders  []ui.Tab
 	Message string // why there is none
+	Wrong   string // what is wrong with the filters; empty where it is not they
 }
 
 // eventFilters are what the log can be narrowed by, as the form asks it.
@@ -127,9 +129,26 @@ func (s *server) events(v visit) {
 	status := http.StatusOK
 	if a.status != http.StatusOK || a.decode(&list) != nil {
 		status, p.Message = failed(a), a.fault().words()
+		p.Wrong = wrongFilters(a.fault())
 	}
 	p.Table = eventTable(view, list)
 	render(v.w, v.r, status, eventsScreen(p))
+}
+
+// wrongFilters says which filters the API does not take, and why.
+func wrongFilters(f fault) string {
+	var all []string
+	for _, e := range f.Errors {
+		name := e.Field
+		if name == "after" {
+			name = "from"
+		}
+		if i := slices.IndexFunc(eventFilters, func(f ui.Field) bool { return f.Name == name }); i >= 0 {
+			name = eventFilters[i].Label
+		}
+		all = append(all, name+" "+strings.TrimSuffix(e.Message, ".")+".")
+	}
+	return capital(strings.Join(all, " "))
 }
 
 // eventOrders are the two ways through the log.
@@ -155,7 +174,7 @@ func ordered(v ui.View, order string) ui.View {
 func eventTable(view ui.View, list eventList) ui.Table {
 	t := ui.Table{
 		ID: "events", Caption: "Events", View: view, Next: list.NextCursor, Filters: eventFilters,
-		Columns: []ui.Column{{Title: "Event"}, {Title: "Stream"}, {Title: "Version", Number: true}, {Title: "Tenant"}, {Title: "By"},
+		Columns: []ui.Column{{Title: "Event"}, {Title: "Stream", Tight: true}, {Title: "Version", Number: true}, {Title: "Tenant", Tight: true}, {Title: "By", Tight: true},
 			{Title: "Position", Number: true}, {Title: "Recorded", Tight: true}},
 		Range: counted(int64(len(list.Items)), "event") + " on this page",
 		Empty: ui.Nothing{Title: "No event is like that", Text: "Take a filter away, or look at another time.", Link: eventsPath, Action: "Show all events"},
@@ -193,14 +212,14 @@ func actorOf(e logged) string {
 
 // shortened is an id of which the list shows the end: ids of one time begin alike. What is short stays whole.
 func shortened(id string) string {
-	const start, end = 8, 8 // a category, or the first digits; and the last ones
+	const uuidLength, end = 36, 8
 	letters := []rune(id)
-	category, _, dash := strings.Cut(id, "-")
-	if len(letters) <= 28 {
+	if len(letters) < uuidLength {
 		return id
 	}
-	if head := []rune(category); dash && len(head) < 20 {
-		return category + "-…" + string(letters[len(letters)-end:])
+	tail := "…" + string(letters[len(letters)-end:])
+	if category := strings.TrimSuffix(string(letters[:len(letters)-uuidLength]), "-"); category != "" && len(category) <= 24 {
+		return category + "-" + tail
 	}
-	return string(letters[:start]) + "…" + string(letters[len(letters)-end:])
+	return tail
 }

@@ -84,6 +84,9 @@ func (f *fakeLog) list(w http.ResponseWriter, r *http.Request) {
 	case q.Get("sort") == "nonsense":
 		refuseWith(w, `422 {"title":"Not valid","code":"validation_failed","errors":[{"field":"sort","message":"must be position or -position"}]}`)
 		return
+	case q.Get("after") == "2999-01-01T00:00:00Z":
+		refuseWith(w, `422 {"title":"Not valid","code":"validation_failed","errors":[{"field":"after","message":"must not be in the future"}]}`)
+		return
 	case f.searching:
 		fmt.Fprint(w, `{"items":[],"nextCursor":"c3"}`)
 		return
@@ -159,12 +162,12 @@ func TestTheLogIsReadFromEitherEnd(t *testing.T) {
 func TestTheLogIsNarrowed(t *testing.T) {
 	f, server := newFake(t, "developer", `{}`)
 	for query, want := range map[string]string{
-		"": "limit=50&sort=-position",
-		"?type=lead.*&stream=+lead-1+&tenantId=t1&commandId=m&correlationId=c&causationId=e1&other=1&limit=5000": "causationId=e1&commandId=m&correlationId=c&limit=50&sort=-position&stream=lead-1&tenantId=t1&type=lead.%2A",
-		"?from=2026-03-31T10:00&until=2026-03-31T11:00:00Z":                                                      "after=2026-03-31T10%3A00%3A00Z&limit=50&sort=-position&until=2026-03-31T11%3A00%3A00Z",
-		"?from=2026-03-31T12:00:00%2B02:00&cursor=c3":                                                            "after=2026-03-31T10%3A00%3A00Z&limit=50&sort=-position&until=c3",
-		"?from=2026-03-31T10:00&until=2026-03-31T11:00&sort=position&cursor=c3":                                  "after=c3&limit=50&sort=position&until=2026-03-31T11%3A00%3A00Z",
-		"?from=yesterday&sort=position":                                                                          "after=yesterday&limit=50&sort=position",
+		"": "limit=25&sort=-position",
+		"?type=lead.*&stream=+lead-1+&tenantId=t1&commandId=m&correlationId=c&causationId=e1&other=1&limit=2500": "causationId=e1&commandId=m&correlationId=c&limit=25&sort=-position&stream=lead-1&tenantId=t1&type=lead.%2A",
+		"?from=2026-03-31T10:00&until=2026-03-31T11:00:00Z":                                                      "after=2026-03-31T10%3A00%3A00Z&limit=25&sort=-position&until=2026-03-31T11%3A00%3A00Z",
+		"?from=2026-03-31T12:00:00%2B02:00&cursor=c3":                                                            "after=2026-03-31T10%3A00%3A00Z&limit=25&sort=-position&until=c3",
+		"?from=2026-03-31T10:00&until=2026-03-31T11:00&sort=position&cursor=c3":                                  "after=c3&limit=25&sort=position&until=2026-03-31T11%3A00%3A00Z",
+		"?from=yesterday&sort=position":                                                                          "after=yesterday&limit=25&sort=position",
 	} {
 		_, body := ask(t, server, "GET", eventsPath+query, nil, "developer")
 		if got := f.log.query.Encode(); got != want {
@@ -174,17 +177,19 @@ func TestTheLogIsNarrowed(t *testing.T) {
 	}
 	_, body := ask(t, server, "GET", eventsPath+"?from=2026-03-31T10:00&type=lead.*", nil, "developer")
 	holds(t, body, `value="2026-03-31T10:00:00"`, `href="/developer/events?from=2026-03-31T10%3A00%3A00"`, `href="/developer/events?from=2026-03-31T10%3A00%3A00&amp;sort=position&amp;type=lead.%2A"`,
-		"lead-…0000&lt;b&gt;5", "0195e7a0-…0000aaaa", "user, &lt;i&gt;portal&lt;/i&gt;", "1/5", "2 events on this page", "31 Mar 2026, 10:00:05 UTC")
+		"…0000&lt;b&gt;5", ">…0000aaaa<", "user, &lt;i&gt;portal&lt;/i&gt;", "1/5", "2 events on this page", "31 Mar 2026, 10:00:05 UTC")
 	if strings.Contains(body, "<i>") || strings.Contains(body, "0<b>") {
 		t.Error(body)
 	}
 	_, body = ask(t, server, "GET", eventsPath+"?stream=nobody-1", nil, "developer")
 	holds(t, body, "No event is like that", `href="/developer/events"`)
 	res, body := ask(t, server, "GET", eventsPath+"?sort=nonsense&type="+url.QueryEscape(`"><script>alert(1)</script>`), nil, "developer")
-	holds(t, body, "sort: must be position or -position", `value="&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"`)
+	holds(t, body, "Sort must be position or -position.", `value="&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"`)
 	if res.StatusCode != http.StatusUnprocessableEntity || strings.Contains(body, "<script>alert") {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
+	_, body = ask(t, server, "GET", eventsPath+"?from=2999-01-01T00:00", nil, "developer")
+	holds(t, body, "After (UTC) must not be in the future.", "After (UTC): <b>2999-01-01 00:00:00</b>", `id="events-from"`)
 	f.log.searching = true
 	_, body = ask(t, server, "GET", eventsPath+"?correlationId=x", nil, "developer")
 	holds(t, body, "None so far", `href="/developer/events?correlationId=x&amp;cursor=c3"`)
@@ -234,7 +239,7 @@ func TestJSONIsIndentedWithinMeasure(t *testing.T) {
 }
 
 func TestIdsAreShortened(t *testing.T) {
-	for id, want := range map[string]string{"": "", "lead-1": "lead-1", "lead-0195e7a0-0000-7000-8000-00000000aaaa": "lead-…0000aaaa", strings.Repeat("ü", 40): "üüüüüüüü…üüüüüüüü", strings.Repeat("x", 25) + "-0123456789": "xxxxxxxx…23456789"} {
+	for id, want := range map[string]string{"": "", "lead-1": "lead-1", "lead-0195e7a0-0000-7000-8000-00000000aaaa": "lead-…0000aaaa", "0195e7a0-0000-7000-8000-00000000aaaa": "…0000aaaa", strings.Repeat("ü", 40): "üüüü-…üüüüüüüü", strings.Repeat("x", 80): "…xxxxxxxx"} {
 		if got := shortened(id); got != want {
 			t.Errorf("%s is shown as %s", id, got)
 		}

@@ -118,7 +118,7 @@ func (p projectionsPage) here() string {
 func modelAddress(name string) string { return projectionsPath + "/" + url.PathEscape(name) }
 
 func (s *server) projections(v visit) {
-	p := projectionsPage{Shell: s.shell(v, "Read models"), Name: chi.URLParam(v.r, "id")}
+	p := projectionsPage{Shell: s.shell(v, "Projections"), Name: chi.URLParam(v.r, "id")}
 	path := projectionsAPI
 	if p.Name != "" {
 		path += "/" + url.PathEscape(p.Name)

@@ -35,8 +35,8 @@ var modelSteps = map[string]struct {
 
 // modelNotes say what was just done with a read model.
 var modelNotes = map[string]ui.Note{
-	stepRebuild: {Tone: ui.Info, Text: "The rebuild has begun."}, stepPause: {Tone: ui.Warning, Text: "The read model is paused."},
-	stepResume: {Tone: ui.Success, Text: "The read model goes on."}, stepRetry: {Tone: ui.Info, Text: "The parked events were tried again."},
+	stepRebuild: {Tone: ui.Info, Text: "The rebuild has begun."}, stepPause: {Tone: ui.Warning, Text: "The projection is paused."},
+	stepResume: {Tone: ui.Success, Text: "The projection goes on."}, stepRetry: {Tone: ui.Info, Text: "The parked events were tried again."},
 	stepSwitch: {Tone: ui.Success, Text: "The tables from before are read again."},
 }
 
@@ -58,7 +58,7 @@ func modelForm(model, step string) (form ui.Form, title, text string, ok bool) {
 	form = ui.Form{ID: "step", Key: newKey(), Action: modelAddress(model) + "/" + step, Cancel: projectionsPath, Submit: s.title, Danger: s.danger}
 	if step == stepRebuild {
 		form.Fields = []ui.Field{{Name: forceField, Label: "Switch also where they differ", Kind: "checkbox",
-			Hint: "For a read model that is wrong: else a difference ends the rebuild, and nothing has changed."}}
+			Hint: "For a projection that is wrong: else a difference ends the rebuild, and nothing has changed."}}
 	}
 	return form, s.asks + " " + model, s.text, true
 }
@@ -75,7 +75,7 @@ func (s *server) askModelStep(v visit) {
 		return
 	}
 	if a.status != http.StatusOK {
-		s.fail(v, failure{Status: failed(a), Title: "No such read model", Text: a.fault().words()})
+		s.fail(v, failure{Status: failed(a), Title: "No such projection", Text: a.fault().words()})
 		return
 	}
 	form, title, text, asks := modelForm(model, step)

@@ -62,7 +62,7 @@ func screens() []screen {
 		{portal: "accountant", path: "/accountant/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 
 		{portal: "developer", path: "/developer", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard},
-		{portal: "developer", path: projectionsPath, title: "Read models", icon: "models", key: "m", get: (*server).projections, tries: []string{projectionsPath + "?done=pause"}},
+		{portal: "developer", path: projectionsPath, title: "Projections", icon: "models", key: "p", get: (*server).projections, tries: []string{projectionsPath + "?done=pause"}},
 		{portal: "developer", path: projectionsPath + "/{id}", get: (*server).projections, tries: []string{projectionsPath + "/figures", projectionsPath + "/nobody"}},
 		{portal: "developer", path: projectionsPath + "/{id}/{step}", get: (*server).askModelStep, post: (*server).takeModelStep, tries: []string{projectionsPath + "/figures/rebuild", projectionsPath + "/figures/switch", projectionsPath + "/figures/nonsense"}},
 		{portal: "developer", path: eventsPath, title: "Events", icon: "log", key: "e", get: (*server).events, tries: []string{eventsPath + "?type=lead.*&from=2026-03-31T10:00&sort=position&cursor=2", eventsPath + "?stream=nobody-1", eventsPath + "?sort=nonsense"}},

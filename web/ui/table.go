@@ -211,6 +211,9 @@ func (f Field) chosen() string {
 			return o.Title
 		}
 	}
+	if f.Kind == "datetime-local" {
+		return strings.Replace(f.Value, "T", " ", 1)
+	}
 	return f.Value
 }
 
