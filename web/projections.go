@@ -250,7 +250,7 @@ func (m readModel) waiting() ui.Table {
 	for _, k := range m.ParkedKeys {
 		events := ui.View{Path: eventsPath, Query: url.Values{"stream": {k.Stream}, "tenantId": {k.TenantID}}}
 		t.Rows = append(t.Rows, ui.Row{ID: k.Stream, Name: k.Stream, Cells: []ui.Cell{
-			{Text: k.Stream, Href: string(events.Address())}, {Text: k.Reason}, {Text: counted(k.Events, "event")}, {Text: whole(k.Position)}, {Text: ui.Moment(k.ParkedAt)}}})
+			{Text: shortened(k.Stream), Href: string(events.Address())}, {Text: k.Reason}, {Text: counted(k.Events, "event")}, {Text: whole(k.Position)}, {Text: ui.Moment(k.ParkedAt)}}})
 	}
 	return t
 }

@@ -128,10 +128,13 @@ func TestARebuildIsWatched(t *testing.T) {
 	f.models.state = "rebuilding"
 	f.models.rebuild = fmt.Sprintf(`{"jobId":"j1","state":"running","done":1000,"total":4000,"begunAt":%q}`, time.Now().Add(-10*time.Second).UTC().Format(time.RFC3339))
 	_, body := ask(t, server, "GET", projectionsPath, nil, "developer")
-	holds(t, body, ">Rebuilding<", `<progress id="rebuild-figures" value="1000" max="4000">`, "1000 of 4000", "events a second, about ", " to go.")
+	holds(t, body, ">Rebuilding<", `<progress id="rebuild-figures" value="1000" max="4000">`, "1,000 of 4,000", "events a second, about ", " to go.")
 	if strings.Contains(body, "figures/rebuild") {
 		t.Error("it can be rebuilt while it is")
 	}
+	f.models.rebuild = `{"jobId":"j1","state":"running","done":0,"total":0,"begunAt":"2026-03-31T10:00:00Z"}`
+	_, body = ask(t, server, "GET", projectionsPath, nil, "developer")
+	holds(t, body, `<progress id="rebuild-figures"></progress>`, "It has just begun.")
 	f.models.state, f.models.rebuild = "live", `{"jobId":"j1","state":"done","done":4000,"total":4000,"begunAt":"2026-03-31T10:00:00Z"}`
 	f.models.job = `{"id":"j1","state":"done","endedAt":"2026-03-31T10:00:09Z","errors":[]}`
 	_, body = ask(t, server, "GET", projectionsPath, nil, "developer")
@@ -180,6 +183,10 @@ func TestAReadModelIsLookedAfter(t *testing.T) {
 		_, body = ask(t, server, "GET", projectionsPath+"?done="+c.step, nil, "developer")
 		holds(t, body, `<div class="toast`, modelNotes[c.step].Text)
 	}
+	res, _ := ask(t, server, "POST", projectionsPath+"/records/retry", url.Values{"idempotencyKey": {"vain"}}, "developer")
+	redirects(t, res, projectionsPath+"?done=stuck")
+	_, body := ask(t, server, "GET", projectionsPath+"?done=stuck", nil, "developer")
+	holds(t, body, "still cannot be folded")
 	for _, c := range []struct {
 		step, refusal string
 		status        int

@@ -16,6 +16,8 @@ const (
 	stepResume  = "resume"
 	stepRetry   = "retry"
 	stepSwitch  = "switch"
+
+	retriedInVain = "stuck" // what a page says was done where a retry left events parked
 )
 
 // forceField says that a rebuild is switched to also where it differs.
@@ -36,8 +38,9 @@ var modelSteps = map[string]struct {
 // modelNotes say what was just done with a read model.
 var modelNotes = map[string]ui.Note{
 	stepRebuild: {Tone: ui.Info, Text: "The rebuild has begun."}, stepPause: {Tone: ui.Warning, Text: "The projection is paused."},
-	stepResume: {Tone: ui.Success, Text: "The projection goes on."}, stepRetry: {Tone: ui.Info, Text: "The parked events were tried again."},
-	stepSwitch: {Tone: ui.Success, Text: "The tables from before are read again."},
+	stepResume: {Tone: ui.Success, Text: "The projection goes on."}, stepRetry: {Tone: ui.Info, Text: "The parked events are folded."},
+	retriedInVain: {Tone: ui.Warning, Text: "The parked events were tried again. Those below still cannot be folded."},
+	stepSwitch:    {Tone: ui.Success, Text: "The tables from before are read again."},
 }
 
 // step is a button, or a link to the page that asks first.
@@ -86,6 +89,15 @@ func (s *server) askModelStep(v visit) {
 	s.showForm(v, http.StatusOK, title, text, form)
 }
 
+// doneOf is what a step did, by the API's answer to it.
+func doneOf(step string, a *answer) string {
+	var left readModel
+	if step == stepRetry && a.decode(&left) == nil && left.Parked > 0 {
+		return retriedInVain
+	}
+	return step
+}
+
 func (s *server) takeModelStep(v visit) {
 	if !s.posted(v) {
 		return
@@ -104,7 +116,7 @@ func (s *server) takeModelStep(v visit) {
 		return
 	}
 	if a.status < http.StatusBadRequest {
-		finish(v, a, backOr(v, projectionsPath), step)
+		finish(v, a, backOr(v, projectionsPath), doneOf(step, a))
 		return
 	}
 	if wait := a.header.Get(retryHeader); wait != "" {

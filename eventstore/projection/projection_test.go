@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -208,6 +210,20 @@ func TestPoisonParksItsStreamInOrder(t *testing.T) {
 	}
 	if states[0].Parked != 2 {
 		t.Fatalf("%d events are parked, want the poison and the one behind it", states[0].Parked)
+	}
+	// What fails again is told as it fails now, whatever it was parked for.
+	if _, err := h.engine.Exec(t.Context(), `update log.parked set error = 'waits behind position 1'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Retry(t.Context(), "totals"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := e.Conditions(t.Context())
+	if err != nil || all[0].Parked != 2 || len(all[0].ParkedKeys) != 1 || strings.Contains(all[0].ParkedKeys[0].Reason, "waits behind") {
+		t.Errorf("tried in vain: %+v, %v", all, err)
+	}
+	if got, want := all[0].Lanes, []projection.LanePlace{{Lane: 1, Position: 4, Head: 4}}; !slices.Equal(got, want) {
+		t.Errorf("it is at %v, want %v", got, want)
 	}
 	superstitious = false
 	if err := e.Retry(h.t.Context(), "totals"); err != nil {

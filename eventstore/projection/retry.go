@@ -36,6 +36,11 @@ func (e *Engine) retry(ctx context.Context, tx pgx.Tx, p Projection) error {
 				return err
 			}
 			stuck[keyOf(ev)] = true
+			// It may have waited behind one that is folded now, or fail for another reason than before.
+			if _, err := tx.Exec(ctx, `update log.parked set error = $5 where projection = $1 and generation = $2 and lane = $3 and position = $4`,
+				p.Name, lp.generation, ev.Lane, ev.Position, err.Error()); err != nil {
+				return err
+			}
 			continue
 		}
 		if _, err := tx.Exec(ctx, `delete from log.parked where projection = $1 and generation = $2 and lane = $3 and position = $4`,
