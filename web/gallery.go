@@ -61,6 +61,7 @@ var sampleNotes = map[string]ui.Note{
 
 func (s *server) showGallery(v visit, status int, form ui.Form) {
 	g := gallery{Shell: s.shell(v, "Gallery"), Form: form, Table: sampleTable(v.r.URL.Query())}
+	chosenColumns(v.r, &g.Table)
 	if note, ok := sampleNotes[v.r.URL.Query().Get("done")]; ok {
 		note.Dismiss = galleryPath
 		g.Notes = append(g.Notes, note)
@@ -139,7 +140,7 @@ const samplePage = 10
 func sampleTable(q url.Values) ui.Table {
 	q = strip(q, "q", "status", "sort", "cursor", "trail")
 	t := ui.Table{
-		ID: "invoices", Caption: "Invoices", View: ui.View{Path: galleryPath, Query: q}, Selects: galleryPath + "/reminded", Action: "Send a reminder",
+		ID: "invoices", Caption: "Invoices", View: ui.View{Path: galleryPath, Query: q}, Selects: galleryPath + "/reminded", Actions: []ui.Option{{Value: "remind", Title: "Send a reminder"}},
 		Filters: []ui.Field{{Name: "q", Label: "Client"}, {Name: "status", Label: "Status"}},
 		Columns: []ui.Column{{Key: "number", Title: "Number", Sorts: true}, {Key: "client", Title: "Client", Sorts: true}, {Key: "status", Title: "Status"}, {Key: "due", Title: "Due", Sorts: true}, {Key: "total", Title: "Total", Number: true, Sorts: true}},
 		Empty:   ui.Nothing{Title: "No invoice is like that", Text: "Take a filter away, or look for another client.", Link: galleryPath, Action: "Show all invoices"},

@@ -73,7 +73,7 @@ func checkPage(t *testing.T, name, body string) {
 			if attribute == "style" || strings.HasPrefix(attribute, "on") {
 				t.Errorf("%s: <%s %s>: the policy refuses it", name, e.name, attribute)
 			}
-			if slices.Contains([]string{"for", "aria-labelledby", "aria-describedby", "commandfor", "popovertarget"}, attribute) {
+			if slices.Contains([]string{"for", "aria-labelledby", "aria-describedby", "aria-controls", "commandfor", "popovertarget", "form"}, attribute) {
 				for id := range strings.FieldsSeq(value) {
 					if ids[id] == 0 {
 						t.Errorf("%s: <%s %s=%q> leads to nothing", name, e.name, attribute, value)

@@ -140,8 +140,8 @@ func (p *invoicesPage) rows(v visit, list recordList[invoiceRecord], clients map
 	}
 	t.Filters = []ui.Field{{Name: "q", Label: "Number or reference"}, {Name: "dueAfter", Label: "Due after", Kind: "date"}, {Name: "dueBefore", Label: "Due before", Kind: "date"}}
 	t.Columns = []ui.Column{
-		{Key: "number", Title: "Invoice", Sorts: true, Tight: true}, {Title: "Client"}, {Title: "Status"},
-		{Key: "dueDate", Title: "Due", Sorts: true, Tight: true}, {Key: "total", Title: "Total", Number: true, Sorts: true}, {Title: "Balance", Number: true},
+		{Key: "number", Title: "Invoice", Sorts: true, Tight: true}, {Key: "client", Title: "Client"}, {Key: "status", Title: "Status"},
+		{Key: "dueDate", Title: "Due", Sorts: true, Tight: true}, {Key: "total", Title: "Total", Number: true, Sorts: true}, {Key: "balance", Title: "Balance", Number: true},
 	}
 	staff := v.who.TenantID == ""
 	if staff {

@@ -119,6 +119,7 @@ type recordList[R any] struct {
 func listed[R any](s *server, v visit, k *kind) (p listPage, list recordList[R], ok bool) {
 	p = listPage{Shell: s.shell(v, k.title), Kind: k, status: http.StatusOK}
 	p.Table = ui.Table{ID: k.noun + "s", Caption: k.title, View: k.view(v.r.URL.Query())}
+	chosenColumns(v.r, &p.Table)
 	view := p.Table.View
 	p.At, p.Then = moment(view.Query.Get("at"))
 	p.Shell.Then = p.Then != ""

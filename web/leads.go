@@ -62,6 +62,7 @@ var leadNotes = map[string]ui.Note{
 	stepContact: {Tone: ui.Success, Text: "The lead was contacted."}, stepQualify: {Tone: ui.Success, Text: "The lead was qualified."},
 	stepConvert:    {Tone: ui.Success, Text: "The lead was converted. There is an opportunity for it now."},
 	stepDisqualify: {Tone: ui.Info, Text: "The lead was disqualified. Its history stays."},
+	noneSelected:   {Tone: ui.Warning, Text: "Nothing was done: tick the leads first."},
 }
 
 // leadKind is what leads have in common with other records.
@@ -78,6 +79,7 @@ func (s *server) leads(v visit) {
 	p.Add = ui.Way{Address: leadsPath + "/new", Title: "Add a lead"}
 	if p.Message == "" {
 		p.leads(list, s.people(v))
+		p.Notes = append(selectedNotes(v, string(p.Table.View.Address())), p.Notes...)
 	}
 	render(v.w, v.r, p.status, listScreen(p))
 }
@@ -87,13 +89,16 @@ func (p *listPage) leads(list recordList[leadRecord], people colleagues) {
 	t, view := &p.Table, p.Table.View
 	t.Filters = leadFilters(people, view.Query.Get("ownerId"))
 	t.Columns = []ui.Column{
-		{Title: "Lead"}, {Key: "company", Title: "Company", Sorts: true}, {Title: "Status"}, {Title: "Source"},
+		{Key: "name", Title: "Lead"}, {Key: "company", Title: "Company", Sorts: true}, {Key: "status", Title: "Status"}, {Key: "source", Title: "Source"},
 		{Key: "score", Title: "Score", Number: true, Sorts: true}, {Key: "value", Title: "Value", Number: true, Sorts: true},
-		{Title: "Owner"}, {Key: "createdAt", Title: "Added", Sorts: true, Tight: true},
+		{Key: "owner", Title: "Owner"}, {Key: "createdAt", Title: "Added", Sorts: true, Tight: true},
 	}
 	t.Empty = ui.Nothing{Title: "No lead is like that", Text: "Take a filter away, or look for something else.", Link: leadsPath, Action: "Show all leads"}
 	if len(leadKind.query(view)) == 0 {
 		t.Empty = ui.Nothing{Title: "No leads yet", Text: "A lead is somebody who may become a customer. Write the first one down.", Link: leadsPath + "/new", Action: "Add a lead", Asks: true}
+	}
+	if p.here() != "" {
+		t.Selects, t.Actions, t.Key = leadsPath+"/selected", selectedSteps, newKey()
 	}
 	for i, l := range list.Items {
 		at := place{View: view, Row: i, Known: true}

@@ -124,7 +124,7 @@ func TestAStepIsTakenFromTheList(t *testing.T) {
 	for _, key := range keys {
 		once[key[1]] = true
 	}
-	if len(keys) != 4 || len(once) != 4 {
+	if len(keys) != 5 || len(once) != 5 { // two steps of each lead, and those of several
 		t.Errorf("%d keys, %d of them different", len(keys), len(once))
 	}
 	for step, form := range map[string]url.Values{"contact": {}, "qualify": {}, "convert": {}, "disqualify": {"reason": {"no budget"}}} {

@@ -17,20 +17,21 @@ import (
 // fakeRecords is one kind of the API's records: five of them, in pages of two.
 type fakeRecords struct {
 	sync.Mutex
-	api     string // where they are
-	letter  string // that their ids begin with
-	text    string // of each as JSON, with the id as %[1]q and %[1]s, and the version as %[2]d
-	events  string // its history
-	ids     []string
-	done    map[string]string // by key: the answer
-	writes  []string          // each that was not a repeat
-	cursors []string          // StreamFlow-Cursor of each read
-	query   url.Values        // of the last list
-	reads   []string          // the address of each
-	tenants []string          // StreamFlow-Tenant of each write that was not a repeat
-	version int
-	refuse  string // what every write is answered, with its status before it
-	behind  bool   // a read that carries a cursor is told to wait
+	api       string // where they are
+	letter    string // that their ids begin with
+	text      string // of each as JSON, with the id as %[1]q and %[1]s, and the version as %[2]d
+	events    string // its history
+	ids       []string
+	done      map[string]string // by key: the answer
+	writes    []string          // each that was not a repeat
+	cursors   []string          // StreamFlow-Cursor of each read
+	query     url.Values        // of the last list
+	reads     []string          // the address of each
+	tenants   []string          // StreamFlow-Tenant of each write that was not a repeat
+	version   int
+	refuse    string            // what every write is answered, with its status before it
+	refuseOne map[string]string // the same for each write to one record
+	behind    bool              // a read that carries a cursor is told to wait
 }
 
 func newFakeRecords(api, letter, text, events string) *fakeRecords {
@@ -129,9 +130,12 @@ func (f *fakeRecords) history(w http.ResponseWriter, r *http.Request) {
 // write does what it is asked once for a key, and answers the same ever after.
 func (f *fakeRecords) write(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	key := r.Header.Get("Idempotency-Key")
-	if f.refuse != "" {
-		status, text, _ := strings.Cut(f.refuse, " ")
+	key, refuse := r.Header.Get("Idempotency-Key"), f.refuse
+	if one := f.refuseOne[chi.URLParam(r, "id")]; one != "" {
+		refuse = one
+	}
+	if refuse != "" {
+		status, text, _ := strings.Cut(refuse, " ")
 		code, _ := strconv.Atoi(status)
 		w.WriteHeader(code)
 		fmt.Fprint(w, text)

@@ -39,9 +39,11 @@ func screens() []screen {
 		{path: "/reset/{token}", get: (*server).askPassword, post: (*server).setPassword, tries: []string{"/reset/t1"}},
 		{path: "/logout", post: (*server).logout},
 
+		{path: columnsPath, post: (*server).chooseColumns},
 		{portal: "client", path: "/dashboard", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard, tries: []string{"/dashboard?at=2026-01-01T00:00:00Z", "/dashboard?at=2999-01-01T00:00:00Z"}},
 		{portal: "client", path: leadsPath, title: "Leads", icon: "leads", key: "l", get: (*server).leads, tries: []string{leadsPath + "?q=nobody", leadsPath + "?status=new&sort=-score&done=created&at=2026-01-01T00:00:00Z", leadsPath + "?sort=nonsense"}},
 		{portal: "client", path: leadsPath + "/new", title: "Add a lead", get: (*server).newLead, post: (*server).createLead},
+		{portal: "client", path: leadsPath + "/selected", post: (*server).takeSelected},
 		{portal: "client", path: leadsPath + "/{id}", get: (*server).lead, tries: []string{leadsPath + "/l1", leadsPath + "/l1?row=0&list=status%3Dnew&done=edited", leadsPath + "/l1?at=c1", leadsPath + "/nobody"}},
 		{portal: "client", path: leadsPath + "/{id}/edit", get: (*server).editLead, post: (*server).updateLead, tries: []string{leadsPath + "/l1/edit"}},
 		{portal: "client", path: leadsPath + "/{id}/{step}", get: (*server).askStep, post: (*server).takeStep, tries: []string{leadsPath + "/l1/convert", leadsPath + "/l1/disqualify"}},

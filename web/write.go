@@ -55,11 +55,15 @@ func newKey() string { return uuid.NewString() }
 // command asks the API for what a form is about, in the tenant that the address names where it names one. The form's key goes with it, so
 // that a form that is sent twice is done once.
 func (s *server) command(v visit, method, path string, body any, more ...header) *answer {
+	return s.commandAs(v, v.r.PostForm.Get(ui.KeyField), method, path, body, more...)
+}
+
+// commandAs is one of several that a form asks for, each of which has a key of its own.
+func (s *server) commandAs(v visit, key, method, path string, body any, more ...header) *answer {
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // posted let UTF-8 through alone
 	}
-	key := v.r.PostForm.Get(ui.KeyField)
 	a := s.call(v.r, v.portal.Name, method, path, nil, text, append(more, header{keyHeader, key}, header{tenantHeader, v.r.URL.Query().Get(tenantParameter)})...)
 	a.key = key
 	return a
@@ -75,18 +79,25 @@ func ended(v visit, a *answer, next string) bool {
 }
 
 // finish leads back after a write. The address names the write, and so the page there shows it.
-func finish(v visit, a *answer, back, done string) {
+func finish(v visit, a *answer, back, done string, more ...ui.Option) {
+	http.Redirect(v.w, v.r, doneAt(a, back, done, more...), http.StatusSeeOther)
+}
+
+// doneAt is the address of a page that shows a write, and says what was done where that has a name.
+func doneAt(a *answer, back, done string, more ...ui.Option) string {
 	address, err := url.Parse(back)
 	if err != nil {
-		address = &url.URL{Path: v.portal.Home}
+		address = &url.URL{Path: "/"}
 	}
 	q := address.Query()
-	q.Set(doneParameter, done)
-	if cursor := a.header.Get(cursorHeader); cursor != "" { // what is no command of the log has none
-		q.Set(afterParameter, cursor)
+	// What is no command of the log has no cursor.
+	for _, parameter := range append(more, ui.Option{Value: doneParameter, Title: done}, ui.Option{Value: afterParameter, Title: a.header.Get(cursorHeader)}) {
+		if parameter.Title != "" {
+			q.Set(parameter.Value, parameter.Title)
+		}
 	}
 	address.RawQuery = q.Encode()
-	http.Redirect(v.w, v.r, address.String(), http.StatusSeeOther)
+	return address.String()
 }
 
 // backOr is where a request says that it leads back to, where that is a page of the same portal; else another address.

@@ -117,3 +117,23 @@ for (const button of navigator.clipboard ? document.querySelectorAll("[data-copi
     button.nextElementSibling.textContent = "Copied";
   });
 }
+
+// How many rows of a list are ticked, and a box for all of them.
+for (const bar of document.querySelectorAll("form.selection")) {
+  const words = bar.querySelector("[role=status]");
+  const boxes = [...bar.elements].filter((field) => field.type === "checkbox");
+  const all = bar.parentElement.querySelector("input[data-all]");
+  const count = () => {
+    const ticked = boxes.filter((box) => box.checked).length;
+    words.textContent = ticked ? `${ticked} of ${boxes.length} ticked` : "With the rows that are ticked";
+    all.checked = ticked === boxes.length;
+    all.indeterminate = ticked > 0 && !all.checked;
+  };
+  all.hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+    count();
+  });
+  for (const box of boxes) box.addEventListener("change", count);
+  count(); // a browser that comes back to a page keeps its ticks
+}

@@ -136,8 +136,11 @@ type Table struct {
 	Range       string // "1–25 of 137", or what is known of it
 	Next        string // where the next page begins; empty where there is none
 	Empty       Nothing
-	Selects     string // address of what is done to the rows that are ticked; empty where nothing is
-	Action      string // what that is called
+	Hidden      []string // keys of columns that are not shown
+	Chooses     string   // address that takes which columns are shown; empty where that is not for anybody to choose
+	Selects     string   // address of what is done to the rows that are ticked; empty where nothing is
+	Actions     []Option // what can be done to them, by the name that the form sends
+	Key         string   // Idempotency-Key of what is done to them
 }
 
 // paged says whether there is more than this page, or something to say of it.
@@ -147,6 +150,20 @@ func (t Table) paged() bool {
 }
 
 // Column is one field of the rows.
+// ActionField is the field that names what is done to the rows that are ticked, RowField the one that names a row.
+const (
+	ActionField = "step" // not action, which in a browser would be the form's own address
+	RowField    = "id"
+)
+
+// chosen says whether a column can be hidden: not the first, which names the row, and none without a key.
+func (t Table) chosen(column int) bool { return column > 0 && t.Columns[column].Key != "" }
+
+func (t Table) shows(column int) bool {
+	return !t.chosen(column) || !slices.Contains(t.Hidden, t.Columns[column].Key)
+}
+
+// Column is one field of the rows. Its key is what it is sorted by and hidden by.
 type Column struct {
 	Key, Title string
 	Number     bool // stands right, figure below figure

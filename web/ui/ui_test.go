@@ -141,8 +141,18 @@ func TestATable(t *testing.T) {
 	if strings.Contains(got, "checkbox") || strings.Contains(got, "None") {
 		t.Errorf("%s", got)
 	}
-	table.Selects, table.Action, table.Rows[0].Steps = "/bulk", "Assign", nil
-	if got := render(t, TableOf(table)); !strings.Contains(got, `<input type="checkbox" name="id" value="1" aria-label="Ann"`) || !strings.Contains(got, `action="/bulk"`) {
+	table.Selects, table.Key, table.Actions = "/bulk", "k2", []Option{{"assign", "Assign"}}
+	table.Chooses, table.Hidden = "/columns", []string{"name", "value"} // the first column stays
+	got = render(t, TableOf(table))
+	for _, want := range []string{
+		`<input type="checkbox" form="t-selection" name="id" value="1" aria-label="Ann"`, `id="t-selection" method="post" action="/bulk"`, `value="k2"`, `name="step" value="assign">Assign<`,
+		`action="/columns"`, `name="column" value="value">`, `name="of" value="value"`, "&lt;b&gt;Ann",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %s", want, got)
+		}
+	}
+	if strings.Contains(got, `data-label="Value"`) || strings.Contains(got, `value="name"`) {
 		t.Errorf("%s", got)
 	}
 	table.Rows = nil
