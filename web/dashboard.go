@@ -23,6 +23,7 @@ type board struct {
 	At       time.Time  // when the figures held
 	AtField  string     // the time as the form shows it, empty for now
 	Message  string     // why there are no figures
+	Health   *health    // of the components; nil where the portal does not show it
 }
 
 // kept is what another time is asked for with.
@@ -70,7 +71,10 @@ func (s *server) dashboard(v visit) {
 		return
 	}
 	b.Shell.Then = b.Query.Get("at") != ""
-	b.Sections, b.At = p.sections(figures), figures.At
+	b.Sections, b.At = p.sections(figures, b.Query), figures.At
+	if p.Name == "developer" && !b.Shell.Then {
+		b.Health = s.health(v)
+	}
 	if b.AtField != "" {
 		b.AtField = figures.At.UTC().Format(formTime)
 	}

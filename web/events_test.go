@@ -23,12 +23,13 @@ type fakeLog struct {
 	data      string
 	effects   string
 	seal      string
+	parts     string // how the components are
 	broken    bool // lists beside the page, effects and diagnostics cannot be had
 	searching bool // no event, and more to look at
 }
 
 func newFakeLog() *fakeLog {
-	return &fakeLog{causation: "null", data: `{"name":"x"}`, effects: `[]`, seal: `{"size":3,"sealedAt":"2026-03-31T10:00:05Z"}`}
+	return &fakeLog{causation: "null", data: `{"name":"x"}`, effects: `[]`, seal: `{"size":3,"sealedAt":"2026-03-31T10:00:05Z"}`, parts: "[]"}
 }
 
 func (f *fakeLog) record(n int) string {
@@ -67,7 +68,7 @@ func (f *fakeLog) routes(r chi.Router, signedIn func(http.ResponseWriter, *http.
 			refuseWith(w, `503 {"title":"Not now","code":"unavailable"}`)
 			return
 		}
-		fmt.Fprintf(w, `{"lanes":[{"lane":1,"epoch":1,"head":5,"seal":%s}]}`, f.seal)
+		fmt.Fprintf(w, `{"time":"2026-03-31T10:00:05Z","components":%s,"lanes":[{"lane":1,"epoch":1,"head":5,"seal":%s}]}`, f.parts, f.seal)
 	}))
 }
 

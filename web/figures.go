@@ -2,6 +2,7 @@ package web
 
 import (
 	"maps"
+	"net/url"
 	"slices"
 	"time"
 
@@ -114,8 +115,14 @@ type section struct {
 	Tiles []ui.Stat
 }
 
-// sections puts the figures in the portal's order. None is dropped: neither one that was not answered nor one more.
-func (p *portal) sections(a statsAnswer) []section {
+// sections puts the figures in the portal's order, each with the way to what it is made of, as it was asked for. None is dropped:
+// neither one that was not answered nor one more.
+func (p *portal) sections(a statsAnswer, asked url.Values) []section {
+	tile := func(f figure, l label) ui.Stat {
+		t := f.tile(l, a.At)
+		t.Href = p.figureURL(l.Name, asked)
+		return t
+	}
 	left := maps.Clone(a.Stats)
 	var out []section
 	for _, g := range p.Groups {
@@ -126,14 +133,14 @@ func (p *portal) sections(a statsAnswer) []section {
 				f.Reason = "not measured yet"
 			}
 			delete(left, l.Name)
-			s.Tiles = append(s.Tiles, f.tile(l, a.At))
+			s.Tiles = append(s.Tiles, tile(f, l))
 		}
 		out = append(out, s)
 	}
 	if len(left) > 0 {
 		s := section{Title: "More"}
 		for _, name := range slices.Sorted(maps.Keys(left)) {
-			s.Tiles = append(s.Tiles, left[name].tile(label{Name: name, Title: name}, a.At))
+			s.Tiles = append(s.Tiles, tile(left[name], label{Name: name, Title: name}))
 		}
 		out = append(out, s)
 	}

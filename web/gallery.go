@@ -204,11 +204,12 @@ func strip(q url.Values, names ...string) url.Values {
 var (
 	sampleMoment = time.Date(2026, 3, 31, 10, 0, 5, 0, time.UTC)
 	sampleStats  = []ui.Stat{
-		{Name: "sample-count", Title: "New leads", Values: []ui.Quantity{{Number: "1,284", Unit: "leads"}}, Source: "log", At: sampleMoment},
-		{Name: "sample-ratio", Title: "Conversion rate", Values: []ui.Quantity{{Number: "38.2", Unit: "%"}}, Share: "38.2", Note: "490 of 1,284", Source: "log", At: sampleMoment},
-		{Name: "sample-money", Title: "Pipeline", Values: []ui.Quantity{{Number: "1,234,567.89", Unit: "USD"}, {Number: "98,000.00", Unit: "EUR"}}, Source: "log", At: sampleMoment},
-		{Name: "sample-gauge", Title: "Median latency", Values: []ui.Quantity{{Number: "12.4", Unit: "ms"}}, Source: "gauge", At: sampleMoment},
-		{Name: "sample-none", Title: "Average deal", Note: "nothing was won in this window", Source: "log", At: sampleMoment},
+		{Name: "sample-count", Title: "New leads", Href: "#sample-count", Values: []ui.Quantity{{Number: "1,284", Unit: "leads"}}, Source: "log", At: sampleMoment},
+		{Name: "sample-ratio", Title: "Conversion rate", Href: "#sample-ratio", Values: []ui.Quantity{{Number: "38.2", Unit: "%"}}, Share: "38.2", Note: "490 of 1,284", Source: "log", At: sampleMoment},
+		{Name: "sample-money", Title: "Pipeline", Href: "#sample-money", Values: []ui.Quantity{{Number: "1,234,567.89", Unit: "USD"}, {Number: "98,000.00", Unit: "EUR"}}, Source: "log", At: sampleMoment},
+		{Name: "sample-gauge", Title: "Median latency", Href: "#sample-gauge", Values: []ui.Quantity{{Number: "12.4", Unit: "ms"}}, Source: "gauge", At: sampleMoment},
+		{Name: "sample-down", Title: "Bus", Tone: ui.Danger, Values: []ui.Quantity{{Number: "Down", Unit: "no answer in 2,000 ms"}}, Source: "gauge", At: sampleMoment},
+		{Name: "sample-none", Title: "Average deal", Href: "#sample-none", Note: "nothing was won in this window", Source: "log", At: sampleMoment},
 	}
 	sampleTabs = []ui.Tab{
 		{Address: galleryPath + "#tabs", Title: "All", Count: "137", Current: true}, {Address: galleryPath + "?status=Overdue#invoices-caption", Title: "Overdue", Count: "27"},

@@ -154,7 +154,7 @@ func TestEveryPageIsReadable(t *testing.T) {
 			t.Errorf("no test opens %s: name an address of it in its tries", sc.path)
 		}
 		if sc.post != nil {
-			path := strings.NewReplacer("{id}", "l1", "{step}", "disqualify", "{action}", "saved").Replace(sc.path)
+			path := strings.NewReplacer("{id}", "l1", "{name}", "leadsHot", "{step}", "disqualify", "{action}", "saved").Replace(sc.path)
 			if res, body := ask(t, server, "POST", path, url.Values{"email": {"a"}}, everywhere...); res.StatusCode != http.StatusSeeOther {
 				checkPage(t, "POST "+path, body)
 			}
@@ -169,7 +169,7 @@ func TestScreensAreLetIntoAndFound(t *testing.T) {
 			continue
 		}
 		_, server := newFake(t, sc.portal, `{}`)
-		path := strings.NewReplacer("{id}", "l1", "{step}", "convert", "{action}", "saved").Replace(sc.path)
+		path := strings.NewReplacer("{id}", "l1", "{name}", "leadsHot", "{step}", "convert", "{action}", "saved").Replace(sc.path)
 		for method, there := range map[string]bool{"GET": sc.get != nil, "POST": sc.post != nil} {
 			if there && !sc.open {
 				res, _ := ask(t, server, method, path, url.Values{}, "another")

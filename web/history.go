@@ -33,21 +33,24 @@ type happening struct {
 
 // told is an event in words; the events before it say what a change was from.
 func (e happened) told(k *kind, before []happened, people colleagues) ui.Entry {
-	entry := ui.Entry{At: e.RecordedAt, Title: e.Type, Text: k.tells(e, before, people)}
+	entry := ui.Entry{At: e.RecordedAt, Title: e.Type, Text: k.tells(e, before, people), Actor: e.by(people)}
 	if words, ok := k.events[e.Type]; ok {
 		entry.Title, entry.Tone = words.title, words.tone
 	}
-	switch e.Actor.Kind {
-	case "user":
-		if entry.Actor = people.called(e.Actor.ID); e.Actor.ID == people.me.ID {
-			entry.Actor = "you"
-		}
-	case "staff":
-		entry.Actor = "the provider"
-	default: // system, partner
-		entry.Actor = "the " + e.Actor.Kind
-	}
 	return entry
+}
+
+// by is who did it, as it is said within a sentence.
+func (e happened) by(people colleagues) string {
+	switch {
+	case e.Actor.Kind == "user" && e.Actor.ID == people.me.ID:
+		return "you"
+	case e.Actor.Kind == "user":
+		return people.called(e.Actor.ID)
+	case e.Actor.Kind == "staff":
+		return "the provider"
+	}
+	return "the " + e.Actor.Kind // system, partner
 }
 
 // text is a member of the event's data as a person reads it.

@@ -174,6 +174,9 @@ func (c colleagues) called(id string) string {
 			return o.Title
 		}
 	}
+	if c.me.TenantID == "" {
+		return "A client's user"
+	}
 	return "A colleague"
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -17,12 +18,13 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) {
 		s.missing(w, r)
 		return
 	}
-	req := s.request(r, p.Name, r.Method, "/api/portals/"+p.Name+"/stats", statsQuery(r), nil)
+	asked := statsQuery(r)
+	req := s.request(r, p.Name, r.Method, "/api/portals/"+p.Name+"/stats", asked, nil)
 	req.Header.Set("Accept", "text/event-stream")
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}
-	st := &stream{answer: answer{header: http.Header{}}, browser: w, ctx: r.Context(), portal: p}
+	st := &stream{answer: answer{header: http.Header{}}, browser: w, ctx: r.Context(), portal: p, asked: asked}
 	s.api.ServeHTTP(st, req)
 	switch {
 	case st.noSession(), st.status == http.StatusOK && r.Context().Err() == nil && s.call(r, p.Name, http.MethodGet, "/api/auth/me", nil, nil).noSession():
@@ -40,6 +42,7 @@ type stream struct {
 	browser http.ResponseWriter
 	ctx     context.Context //nolint:containedctx // it lives no longer than the request
 	portal  *portal
+	asked   url.Values // what the figures are asked for
 	begun   bool
 }
 
@@ -100,7 +103,7 @@ func (st *stream) pass(event string) error {
 		return err
 	}
 	var html bytes.Buffer
-	if err := tiles(st.portal.sections(got)).Render(st.ctx, &html); err != nil {
+	if err := tiles(st.portal.sections(got, st.asked)).Render(st.ctx, &html); err != nil {
 		return err
 	}
 	// An event's data ends at a line end, whichever kind, and so each line is one of its own.

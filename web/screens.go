@@ -41,6 +41,7 @@ func screens() []screen {
 
 		{path: columnsPath, post: (*server).chooseColumns},
 		{portal: "client", path: "/dashboard", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard, tries: []string{"/dashboard?at=2026-01-01T00:00:00Z", "/dashboard?at=2999-01-01T00:00:00Z"}},
+		{portal: "client", path: "/dashboard/figures/{name}", get: (*server).figure, tries: []string{"/dashboard/figures/leadsNew90d"}},
 		{portal: "client", path: leadsPath, title: "Leads", icon: "leads", key: "l", get: (*server).leads, tries: []string{leadsPath + "?q=nobody", leadsPath + "?status=new&sort=-score&done=created&at=2026-01-01T00:00:00Z", leadsPath + "?sort=nonsense"}},
 		{portal: "client", path: leadsPath + "/new", title: "Add a lead", get: (*server).newLead, post: (*server).createLead},
 		{portal: "client", path: leadsPath + "/selected", post: (*server).takeSelected},
@@ -51,6 +52,7 @@ func screens() []screen {
 		{portal: "client", path: "/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 
 		{portal: "provider", path: "/provider", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard},
+		{portal: "provider", path: "/provider/figures/{name}", get: (*server).figure, tries: []string{"/provider/figures/conversionRate"}},
 		{portal: "provider", path: "/provider/settings", title: "Appearance", icon: "appearance", key: "a", get: (*server).settings},
 		{portal: "provider", path: "/provider/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 
@@ -60,6 +62,7 @@ func screens() []screen {
 		{portal: "accountant", path: invoicesPath + "/{id}", get: (*server).invoice, tries: []string{invoicesPath + "/i1", invoicesPath + "/i1?row=0&list=open%3Dtrue&done=edited", invoicesPath + "/i1?at=c1", invoicesPath + "/nobody"}},
 		{portal: "accountant", path: invoicesPath + "/{id}/edit", get: (*server).editInvoice, post: (*server).updateInvoice, tries: []string{invoicesPath + "/i1/edit"}},
 		{portal: "accountant", path: invoicesPath + "/{id}/{step}", get: (*server).askInvoiceStep, post: (*server).takeInvoiceStep, tries: []string{invoicesPath + "/i1/payments", invoicesPath + "/i1/credit"}},
+		{portal: "accountant", path: "/accountant/figures/{name}", get: (*server).figure, tries: []string{"/accountant/figures/averageDaysToPay"}},
 		{portal: "accountant", path: "/accountant/settings", title: "Appearance", icon: "appearance", key: "a", get: (*server).settings},
 		{portal: "accountant", path: "/accountant/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 
@@ -69,6 +72,7 @@ func screens() []screen {
 		{portal: "developer", path: projectionsPath + "/{id}/{step}", get: (*server).askModelStep, post: (*server).takeModelStep, tries: []string{projectionsPath + "/figures/rebuild", projectionsPath + "/figures/switch", projectionsPath + "/figures/nonsense"}},
 		{portal: "developer", path: eventsPath, title: "Events", icon: "log", key: "e", get: (*server).events, tries: []string{eventsPath + "?type=lead.*&from=2026-03-31T10:00&sort=position&cursor=2", eventsPath + "?stream=nobody-1", eventsPath + "?sort=nonsense"}},
 		{portal: "developer", path: eventsPath + "/{id}", get: (*server).event, tries: []string{eventsPath + "/e1", eventsPath + "/nobody"}},
+		{portal: "developer", path: "/developer/figures/{name}", get: (*server).figure, tries: []string{"/developer/figures/requests24h"}},
 		{portal: "developer", path: galleryPath, title: "Gallery", icon: "parts", key: "y", get: (*server).gallery, post: (*server).sendSample, tries: []string{galleryPath + "?done=saved", galleryPath + "?q=nobody", galleryPath + "?status=Overdue&sort=-total&cursor=10"}},
 		{portal: "developer", path: galleryPath + "/{action}", post: (*server).pressSample},
 		{portal: "developer", path: "/developer/settings", title: "Appearance", icon: "appearance", key: "a", get: (*server).settings},

@@ -22,6 +22,8 @@ type fakeAPI struct {
 	portal   string       // of the only account
 	session  atomic.Bool  // false: nobody is signed in any more
 	stats    atomic.Value // string: the figures as JSON
+	why      atomic.Value // string: what each is made of, as JSON; empty: nothing
+	whyOf    atomic.Value // url.Values: what that was last asked for
 	query    atomic.Value // string: what the figures were last asked for
 	told     chan string  // what the stream of figures says, until it is closed
 	last     atomic.Value // string: what that was last told to go on behind
@@ -64,6 +66,7 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	f.session.Store(true)
 	f.stats.Store(stats)
 	f.query.Store("")
+	f.why.Store("")
 	f.looks.Store("{}")
 	f.refuse.Store("")
 	r := chi.NewRouter()
@@ -81,6 +84,7 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 		}
 	})
 	r.Get("/api/portals/{portal}/stats", f.figures)
+	r.Get("/api/portals/{portal}/stats/{name}/events", f.reasons)
 	f.leads.routes(r, f.signedIn)
 	f.models.routes(r, f.signedIn)
 	f.log.routes(r, f.signedIn)

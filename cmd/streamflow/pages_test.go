@@ -72,3 +72,32 @@ func TestALeadIsWorkedOnByForms(t *testing.T) {
 		t.Errorf("as it stood at first:\n%s", text)
 	}
 }
+
+var figureLink = regexp.MustCompile(`<h3><a id="[^"]+" href="([^"]+)"`)
+
+// TestEveryTileLeadsToItsEvents: each tile of the four dashboards leads to a page, and where that shows events they make the figure.
+func TestEveryTileLeadsToItsEvents(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	p := start(t, data)
+	for portal, home := range map[string]string{"client": "/dashboard", "provider": "/provider", "accountant": "/accountant", "developer": "/developer"} {
+		if portal == "client" {
+			p.signIn()
+		} else {
+			p.as(data, portal)
+		}
+		_, text := p.page(home, nil)
+		links, summed := figureLink.FindAllStringSubmatch(text, -1), 0
+		for _, link := range links {
+			_, text := p.page(link[1], nil)
+			switch {
+			case strings.Contains(text, "Adds up"):
+				summed++
+			case !strings.Contains(text, "measured, not added up") && !strings.Contains(text, "No event is counted here yet."):
+				t.Errorf("%s says neither what it is made of nor why it is not:\n%s", link[1], text)
+			}
+		}
+		if len(links) < 9 || portal != "developer" && summed == 0 {
+			t.Errorf("%s: %d tiles, %d of them made of events", portal, len(links), summed)
+		}
+	}
+}

@@ -8,6 +8,8 @@ import (
 // Stat is one figure as text: what it is called, what it is, and when it held.
 type Stat struct {
 	Name, Title string     // Name is its public name, and the id of its tile
+	Href        string     // address of what it is made of; empty where it is of nothing
+	Tone        Tone       // of how something is; its value says it too
 	Values      []Quantity // none: unknown
 	Note        string     // "n of m", or why there is no value
 	Share       string     // a ratio in per cent, to be drawn; empty for everything else
