@@ -24,6 +24,7 @@ type board struct {
 	AtField  string     // the time as the form shows it, empty for now
 	Message  string     // why there are no figures
 	Health   *health    // of the components; nil where the portal does not show it
+	Aging    *owed      // by how late it is; likewise
 }
 
 // kept is what another time is asked for with.
@@ -72,13 +73,31 @@ func (s *server) dashboard(v visit) {
 	}
 	b.Shell.Then = b.Query.Get("at") != ""
 	b.Sections, b.At = p.sections(figures, b.Query), figures.At
-	if p.Name == "developer" && !b.Shell.Then {
+	switch {
+	case p.Name == "developer" && !b.Shell.Then:
 		b.Health = s.health(v)
+	case p.Name == "accountant":
+		b.Aging = s.owed(v, b)
 	}
 	if b.AtField != "" {
 		b.AtField = figures.At.UTC().Format(formTime)
 	}
 	render(v.w, v.r, http.StatusOK, dashboardPage(b))
+}
+
+// owed is what is owed by how late it is, and why that is not known.
+type owed struct {
+	ui.Breakdown
+
+	Trouble string
+}
+
+// owed asks for it as of when the dashboard is. It is not exchanged when a figure changes, and so says of when it is.
+func (s *server) owed(v visit, b board) *owed {
+	o := &owed{}
+	o.Breakdown, o.Trouble = s.aging(v, ui.View{Path: invoicesPath, Query: b.Query})
+	o.Note += ", as of " + ui.Hour(b.At)
+	return o
 }
 
 // failed is the status of a page that could not be made from the answer.

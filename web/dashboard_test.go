@@ -42,6 +42,18 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// TestWhatIsOwedIsOnTheAccountantsDashboard: by how late it is, as of when the dashboard is, and the figures are there without it too.
+func TestWhatIsOwedIsOnTheAccountantsDashboard(t *testing.T) {
+	f, server := newFake(t, "accountant", `{"creditNotes": {"value": 3, "unit": "count", "source": "log"}}`)
+	_, body := ask(t, server, "GET", "/accountant?tenantId=t7", nil, "accountant")
+	holds(t, body, "What is owed", "Not due", "1–30 days late", "More than 90 days late", "990.00", "as of 10:00:05 UTC", `href="/accountant/invoices?dueAfter=`, "tenantId=t7")
+	checkPage(t, "what is owed", body)
+	f.aging.Store("")
+	_, body = ask(t, server, "GET", "/accountant", nil, "accountant")
+	holds(t, body, "Behind its time", `<a href="/accountant">Try again</a>`, "<b>3</b>")
+	checkPage(t, "what is owed, unknown", body)
+}
+
 func TestUnits(t *testing.T) {
 	for _, c := range []struct{ unit, value, number, suffix string }{
 		{"days", "12.3456", "12.3", "days"}, {"days", "1", "1", "day"}, {"ms", "1500", "1,500", "ms"}, {"perSecond", "0.25", "0.2", "per second"},

@@ -265,7 +265,7 @@ type age struct {
 
 // aging asks the API what is owed by how late it is, as of when the list is, and leads to the invoices of each bucket.
 func (s *server) aging(v visit, view ui.View) (b ui.Breakdown, trouble string) {
-	a, _ := s.seen(v, "/api/v2/reports/aging", strip(view.Query, "at", tenantParameter))
+	a, _ := s.seen(v, "/api/v2/reports/aging", strip(view.Query, "at", "on", tenantParameter))
 	var report struct {
 		On      domain.Date `json:"on"`
 		Buckets []age       `json:"buckets"`
