@@ -24,8 +24,8 @@ type fakeLog struct {
 	effects   string
 	seal      string
 	parts     string // how the components are
-	broken    bool // lists beside the page, effects and diagnostics cannot be had
-	searching bool // no event, and more to look at
+	broken    bool   // lists beside the page, effects and diagnostics cannot be had
+	searching bool   // no event, and more to look at
 }
 
 func newFakeLog() *fakeLog {
