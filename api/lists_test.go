@@ -231,6 +231,8 @@ func TestInvoicesAndEscalationsAreListed(t *testing.T) {
 		"?overdue=true": {late},
 		"?overdue=true&on=" + today.AddDate(0, 0, -20).Format(time.DateOnly): {},
 		"?overdue=false":         {draft},
+		"?open=true":             {late},
+		"?open=false":            {draft},
 		"?q=po-7":                {draft},
 		"?q=1":                   {late},
 		"?organizationId=" + org: {late, draft},

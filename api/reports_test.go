@@ -15,16 +15,16 @@ import (
 // agesOf are the buckets of an aging report as text, those with something in them, and its total last.
 func agesOf(w *httptest.ResponseRecorder) []string {
 	type age struct {
-		Bucket   string
-		Invoices int
+		Bucket   string `json:"bucket"`
+		Invoices int    `json:"invoices"`
 		Amounts  []struct {
-			Amount   int64
-			Currency string
-		}
+			Amount   int64  `json:"amount"`
+			Currency string `json:"currency"`
+		} `json:"amounts"`
 	}
 	var report struct {
-		Buckets []age
-		Total   age
+		Buckets []age `json:"buckets"`
+		Total   age   `json:"total"`
 	}
 	_ = json.Unmarshal(w.Body.Bytes(), &report)
 	var all []string
@@ -83,7 +83,9 @@ func TestAgingAddsUpToWhatIsOwed(t *testing.T) {
 		t.Errorf("narrowed: %q", got)
 	}
 	var stats struct {
-		Stats map[string]struct{ Value json.RawMessage }
+		Stats map[string]struct {
+			Value json.RawMessage `json:"value"`
+		} `json:"stats"`
 	}
 	_ = json.Unmarshal(s.get(books, "/api/portals/accountant/stats?tenantId="+tenant, after).Body.Bytes(), &stats)
 	if got := string(stats.Stats["receivables"].Value); got != `[{"amount":304,"currency":"EUR"},{"amount":204,"currency":"USD"}]` {

@@ -67,7 +67,7 @@ func recordOf[R any](s *server, v visit, k *kind) (record R, ok bool) {
 	id := chi.URLParam(v.r, "id")
 	a := s.call(v.r, v.portal.Name, http.MethodGet, k.api+"/"+url.PathEscape(id), ofTenant(v, nil), nil)
 	switch {
-	case s.stopped(v, a, withQuery(k.path+"/"+id, tenantParameter, v.r.URL.Query().Get(tenantParameter))):
+	case s.stopped(v, a, inTenant(k.path+"/"+id, v.r.URL.Query().Get(tenantParameter))):
 		return record, false
 	case a.status != http.StatusOK || a.decode(&record) != nil:
 		s.fail(v, failure{Status: failed(a), Title: "No such " + k.noun, Text: a.fault().words()})

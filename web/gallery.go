@@ -77,6 +77,8 @@ func sampleForm(sent url.Values) ui.Form {
 		{Name: "value", Label: "Expected value", Kind: "text", Hint: "In whole dollars, without a sign."},
 		{Name: "source", Label: "Source", Kind: "select", Options: []ui.Option{{Value: "web", Title: "Web"}, {Value: "event", Title: "Event"}, {Value: "partner", Title: "Partner"}}},
 		{Name: "next", Label: "Next step on", Kind: "date"},
+		{Name: "item", Label: "Item", Kind: "text", Group: "Wants", Options: []ui.Option{{Title: "Tea"}, {Title: "Coffee"}}},
+		{Name: "quantity", Label: "Quantity", Kind: "text", Group: "Wants"},
 		{Name: "priority", Label: "Priority", Kind: "radio", Required: true, Value: "normal", Options: []ui.Option{{Value: "low", Title: "Low"}, {Value: "normal", Title: "Normal"}, {Value: "high", Title: "High"}}},
 		{Name: "notes", Label: "Notes", Kind: "textarea"},
 		{Name: "agree", Label: "May be called", Kind: "checkbox", Required: true, Hint: "Nobody may be called who did not say so."},
@@ -164,8 +166,12 @@ func sampleTable(q url.Values) ui.Table {
 	}
 	t.Range = fmt.Sprintf("%d–%d of %d", from+1, to, len(rows))
 	for _, r := range rows[from:to] {
+		status := ui.Cell{Text: r.status, Tone: tones[r.status]}
+		if r.total%30 == 0 {
+			status.More = []ui.Cell{{Text: "Disputed", Tone: ui.Warning}}
+		}
 		t.Rows = append(t.Rows, ui.Row{ID: r.number, Name: r.number, Cells: []ui.Cell{
-			{Text: r.number, Href: "#invoices-caption"}, {Text: r.client}, {Text: r.status, Tone: tones[r.status]}, {Text: r.due.Format("2 Jan 2006")}, {Text: ui.Grouped(fmt.Sprintf("%d.%02d", r.total/100, r.total%100)) + " USD"},
+			{Text: r.number, Href: "#invoices-caption"}, {Text: r.client}, status, {Text: r.due.Format("2 Jan 2006")}, {Text: ui.Grouped(fmt.Sprintf("%d.%02d", r.total/100, r.total%100)) + " USD"},
 		}})
 	}
 	return t
@@ -211,6 +217,11 @@ var (
 		{Name: "sample-down", Title: "Bus", Tone: ui.Danger, Values: []ui.Quantity{{Number: "Down", Unit: "no answer in 2,000 ms"}}, Source: "gauge", At: sampleMoment},
 		{Name: "sample-none", Title: "Average deal", Href: "#sample-none", Note: "nothing was won in this window", Source: "log", At: sampleMoment},
 	}
+	sampleBreakdown = ui.Breakdown{ID: "sample-sum", Title: "What is owed", Note: "by how late it is on 31 Mar 2026 (UTC)", Portions: []ui.Portion{
+		{Title: "Not due", Address: "#stats", Note: "2 invoices", Tone: ui.Success, Values: []ui.Quantity{{Number: "6,125.50", Unit: "EUR"}, {Number: "59,795", Unit: "JPY"}}},
+		{Title: "1–30 days late", Address: "#stats", Note: "1 invoice", Tone: ui.Warning, Values: []ui.Quantity{{Number: "1,032.30", Unit: "USD"}}},
+		{Title: "More than 30 days late", Note: "0 invoices"},
+	}, Total: ui.Portion{Title: "Open in all", Note: "3 invoices", Values: []ui.Quantity{{Number: "6,125.50", Unit: "EUR"}, {Number: "59,795", Unit: "JPY"}, {Number: "1,032.30", Unit: "USD"}}}}
 	sampleTabs = []ui.Tab{
 		{Address: galleryPath + "#tabs", Title: "All", Count: "137", Current: true}, {Address: galleryPath + "?status=Overdue#invoices-caption", Title: "Overdue", Count: "27"},
 		{Address: galleryPath + "?status=Paid#invoices-caption", Title: "Paid", Count: "28"}, {Address: galleryPath + "?q=nobody#invoices-caption", Title: "Nothing"},

@@ -29,7 +29,7 @@ func (s *server) invoice(v visit) {
 func (i invoiceRecord) facts(client string, at place) []fact {
 	all := invoiceKind.view(nil).With(map[string]string{"organizationId": i.OrganizationID, tenantParameter: at.Tenant})
 	f := []fact{
-		{"Client", client, string(all.Address())}, {"Balance", amount(i.Balance), ""}, {"Issued", onDay(i.IssueDate), ""}, {"Due", onDay(i.DueDate), ""},
+		{"Client", client, string(all.Address())}, {"Balance", i.due(), ""}, {"Issued", onDay(i.IssueDate), ""}, {"Due", onDay(i.DueDate), ""},
 		{"Paid in full", onDay(i.PaidInFullOn), ""}, {"Disputed because", i.DisputeReason, ""}, {"Void because", i.VoidReason, ""},
 		{"Reference", i.Reference, ""}, {"Number elsewhere", i.ExternalNumber, ""}, {"Last change", ui.Moment(i.UpdatedAt), ""},
 	}
@@ -58,7 +58,10 @@ func (i invoiceRecord) sums() []sumLine {
 	if i.Paid.Amount != 0 {
 		all = append(all, sumLine{"Paid", amount(i.Paid.Neg()), false})
 	}
-	return append(all, sumLine{"Balance", amount(i.Balance), true})
+	if due := i.due(); due != "" {
+		all = append(all, sumLine{"Balance", due, true})
+	}
+	return all
 }
 
 // net is what a line comes to without its tax; nothing where that is no amount.

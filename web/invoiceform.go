@@ -111,7 +111,7 @@ func (d draft) body(form *ui.Form) (body map[string]any, ok bool) {
 		n, err := money.ParseDecimal(d.values.Get(lineField(line, name)))
 		if err != nil {
 			ok = false
-			form.Blame(lineField(line, name), "Enter a number like 2 or 2.5, with at most 6 decimals.")
+			form.Blame(lineField(line, name), "Enter a number like 2.5, with at most 6 decimals.")
 		}
 		return n
 	}
@@ -168,7 +168,19 @@ func (s *server) client(v visit, form *ui.Form, body map[string]any) bool {
 	return true
 }
 
+// inBooks says whether a draft would be somebody's. The provider's staff names whose; where it did not, this answers by itself.
+func (s *server) inBooks(v visit) bool {
+	if v.who.TenantID != "" || v.r.URL.Query().Get(tenantParameter) != "" {
+		return true
+	}
+	s.fail(v, failure{Status: http.StatusUnprocessableEntity, Title: "Whose invoice?", Text: "Choose in the list of invoices whose books it belongs into, and draft it there."})
+	return false
+}
+
 func (s *server) newInvoice(v visit) {
+	if !s.inBooks(v) {
+		return
+	}
 	form := draft{values: url.Values{"currency": {currencies[0]}}}.form("Write draft", s.organizations(v, ""))
 	s.showInvoiceForm(v, http.StatusOK, "", &form)
 }
@@ -179,13 +191,13 @@ func (s *server) showInvoiceForm(v visit, status int, id string, form *ui.Form) 
 	title := "Edit draft"
 	form.Action, form.Cancel = invoiceAddress(id, "edit", tenant), invoiceAddress(id, "", tenant)
 	if id == "" {
-		title, form.Action, form.Cancel = "Draft an invoice", withQuery(invoicesPath+"/new", tenantParameter, tenant), withQuery(invoicesPath, tenantParameter, tenant)
+		title, form.Action, form.Cancel = "Draft an invoice", inTenant(invoicesPath+"/new", tenant), inTenant(invoicesPath, tenant)
 	}
 	s.showForm(v, status, title, "What it comes to is computed when you save it. Prices are in the currency of the invoice, without tax.", *form)
 }
 
 func (s *server) createInvoice(v visit) {
-	if !s.posted(v) {
+	if !s.posted(v) || !s.inBooks(v) {
 		return
 	}
 	d := sentDraft(v.r.PostForm)

@@ -115,6 +115,19 @@ func TestTheInvoicesOfThen(t *testing.T) {
 	}
 }
 
+// TestADraftOwesNothing: it has a total, and no balance.
+func TestADraftOwesNothing(t *testing.T) {
+	f, get, _ := newBooks(t, "t1")
+	f.invoices.text = strings.NewReplacer(`"partly_paid"`, `"draft"`, `"number":1012,`, "").Replace(f.invoices.text)
+	for _, path := range []string{invoicesPath, invoicesPath + "/i1"} {
+		body := get(path)
+		holds(t, body, "Draft PO-1", "1,190.30 EUR", "/i1/issue?", "/i1/void?")
+		if strings.Contains(strings.ReplaceAll(body, "990.00 EUR left", ""), ">990.00 EUR<") || strings.Contains(body, "/payments?") {
+			t.Errorf("%s: a draft is owed", path)
+		}
+	}
+}
+
 // TestAnInvoiceIsShown: its facts, lines, sums, payments and events, exactly.
 func TestAnInvoiceIsShown(t *testing.T) {
 	f, get, _ := newBooks(t, "t1")
@@ -142,6 +155,10 @@ func TestStaffWorksInTheBooksThatItNames(t *testing.T) {
 		t.Error("a draft would be nobody's")
 	}
 	holds(t, get(invoicesPath+"?tenantId=t9"), `href="/accountant/invoices/new?tenantId=t9"`, "Books of: <b>&lt;b&gt;North")
+	holds(t, get(invoicesPath+"/new"), "Choose in the list of invoices whose books")
+	if res, body := post(invoicesPath+"/new", url.Values{"idempotencyKey": {"k"}}); res.StatusCode != 422 || len(f.invoices.writes) > 0 {
+		t.Errorf("a draft of nobody: %d %s", res.StatusCode, body)
+	}
 	f.invoices.reads = nil
 	holds(t, get(invoicesPath+"/i1?row=0&tenantId=t9"), `rel="next" href="/accountant/invoices/i2?row=1&amp;tenantId=t9"`, `/i1/credit?back=`, `href="/accountant/invoices/i1?at=c1&amp;row=0&amp;tenantId=t9"`)
 	if want := []string{"/api/v2/invoices/i1/history?tenantId=t9", "/api/v2/invoices/i1?tenantId=t9", "/api/v2/invoices"}; !slices.Equal(f.invoices.reads, want) {
@@ -242,7 +259,7 @@ func TestWhatIsRefusedOfAnInvoice(t *testing.T) {
 		status        int
 		says          []string
 	}{
-		{"/new", "", line("many", "1,5", "19%"), 422, []string{"3 fields need your attention", "Line 1, Quantity: Enter a number like 2", "no more decimals than EUR has", `value="1,5"`, `value="&#34;&gt;&lt;script&gt;"`, `href="#invoice-lines[0].quantity"`}},
+		{"/new", "", line("many", "1,5", "19%"), 422, []string{"3 fields need your attention", "Line 1, Quantity: Enter a number like 2.5", "no more decimals than EUR has", `value="1,5"`, `value="&#34;&gt;&lt;script&gt;"`, `href="#invoice-lines[0].quantity"`}},
 		{"/new", "", unknown, 422, []string{"No organization is called that. Is it Acme", `value="ac"`}},
 		{"/new", "", gap, 422, []string{`id="invoice-lines[0].quantity"`, `value="Tea"`, "Line 1, Quantity: Enter"}},
 		{"/new", `422 {"title":"Not valid","code":"validation_failed","errors":[{"field":"lines[0].quantity","message":"is not greater than 0"},{"field":"dueDate","message":"is before the issue date"},{"field":"lines","message":"is required"}]}`,
@@ -250,8 +267,8 @@ func TestWhatIsRefusedOfAnInvoice(t *testing.T) {
 		{"/i1/edit", `412 {"title":"Changed meanwhile","code":"version_conflict"}`, line("3", "400.10", "19"), 412, []string{"Somebody changed this invoice", "Line 1, Quantity: It is 2.5 now.", `name="version" value="2"`}},
 		{"/i1/edit", `409 {"title":"Not from there","code":"invalid_transition","detail":"It is issued."}`, line("3", "400.10", "19"), 409, []string{"It is issued.", `value="3"`}},
 		{"/i1/payments", "", url.Values{"amount": {"1.999"}}, 422, []string{"no more decimals than EUR has", `value="1.999"`}},
-		{"/i1/payments", `422 {"title":"Too much","code":"payment_exceeds_balance","detail":"The payment is more than the invoice's balance."}`, url.Values{"amount": {"5000"}, "method": {"Card"}}, 422,
-			[]string{"The payment is more than the invoice&#39;s balance.", `value="5000"`, `value="Card"`}},
+		{"/i1/payments", `422 {"title":"Too much","code":"payment_exceeds_balance","errors":[{"field":"","message":"The payment is more than the invoice's balance."}]}`, url.Values{"amount": {"5000"}, "method": {"Card"}}, 422,
+			[]string{"<b>The payment is more than the invoice&#39;s balance.", `value="5000"`, `value="Card"`}},
 		{"/i1/void", `422 {"title":"Not valid","code":"validation_failed","errors":[{"field":"reason","message":"is required"}]}`, url.Values{}, 422, []string{"Reason: Is required.", "Void invoice"}},
 		{"/i1/issue", `409 {"title":"Not from there","code":"invalid_transition","detail":"It is void."}`, url.Values{}, 409, []string{"It is void."}},
 	} {

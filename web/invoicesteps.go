@@ -36,7 +36,7 @@ func invoiceAddress(id, step, tenant string) string {
 	if step != "" {
 		path += "/" + step
 	}
-	return withQuery(path, tenantParameter, tenant)
+	return inTenant(path, tenant)
 }
 
 // steps are what can be done with an invoice, the likeliest first. Back is where each leads back to.
@@ -162,5 +162,5 @@ func (s *server) takeInvoiceStep(v visit) {
 
 // wrongAmount says how an amount of a currency is written.
 func wrongAmount(currency string) string {
-	return "Enter a number like 1800 or 1800.50, without a sign for the currency, and no more decimals than " + currency + " has."
+	return "Enter an amount like 1800.50, with no more decimals than " + currency + " has."
 }

@@ -49,6 +49,14 @@ type place struct {
 // tenantParameter names the tenant whose record it is, for the provider's staff.
 const tenantParameter = "tenantId"
 
+// inTenant is an address in the books of a tenant, where the provider's staff looks.
+func inTenant(path, tenant string) string {
+	if tenant == "" {
+		return path
+	}
+	return path + "?" + url.Values{tenantParameter: {tenant}}.Encode()
+}
+
 func (k *kind) place(q url.Values) place {
 	p := place{View: k.view(nil), Tenant: q.Get(tenantParameter)}
 	row, err := strconv.Atoi(q.Get("row"))

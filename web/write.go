@@ -144,7 +144,7 @@ func refused(form *ui.Form, a *answer) {
 		whole, _, _ := strings.Cut(e.Field, ".")
 		whole, _, _ = strings.Cut(whole, "[")
 		if !form.Blame(e.Field, sentence(e.Message)) && !form.Blame(whole, sentence(e.Message)) {
-			rest = append(rest, e.Field+": "+e.Message)
+			rest = append(rest, strings.TrimPrefix(e.Field+": "+e.Message, ": "))
 		}
 	}
 	switch {

@@ -131,9 +131,11 @@ func (p *program) do(method, path, body string, header ...string) (answered, map
 	return answered{answer.StatusCode, answer.Header}, decoded
 }
 
-func (p *program) signIn() {
+func (p *program) signIn() { p.signInAs(demoOwner) }
+
+func (p *program) signInAs(a account) {
 	p.t.Helper()
-	answer, _ := p.do("POST", "/api/auth/login", fmt.Sprintf(`{"email":%q,"password":%q}`, demoOwner.Email, demoOwner.Password))
+	answer, _ := p.do("POST", "/api/auth/login", fmt.Sprintf(`{"email":%q,"password":%q}`, a.Email, a.Password))
 	if answer.status != http.StatusOK {
 		p.t.Fatalf("sign in: %d", answer.status)
 	}
