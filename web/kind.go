@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,7 +26,7 @@ var listParameters = []string{"sort", "cursor", "at"}
 
 // view is what an address asks of the list.
 func (k *kind) view(q url.Values) ui.View {
-	kept := strip(q, append(listParameters, append(k.asks, "trail")...)...)
+	kept := strip(q, slices.Concat(listParameters, k.asks, []string{"trail"})...)
 	if at := kept.Get("at"); at != "" {
 		kept.Set("at", formMoment(at))
 	}
@@ -34,7 +35,7 @@ func (k *kind) view(q url.Values) ui.View {
 
 // query is what the API is asked for a view.
 func (k *kind) query(v ui.View) url.Values {
-	return strip(v.Query, append(listParameters, k.asks...)...)
+	return strip(v.Query, slices.Concat(listParameters, k.asks)...)
 }
 
 // place is where in a list a record was found: the list's own view, and the row. The row stays when the record itself leaves
@@ -57,6 +58,7 @@ func inTenant(path, tenant string) string {
 	return path + "?" + url.Values{tenantParameter: {tenant}}.Encode()
 }
 
+// place is the one that an address keeps.
 func (k *kind) place(q url.Values) place {
 	p := place{View: k.view(nil), Tenant: q.Get(tenantParameter)}
 	row, err := strconv.Atoi(q.Get("row"))
