@@ -33,7 +33,7 @@ type asset struct {
 var assets = map[string]asset{
 	"app.css":  newAsset("app.css", "text/css; charset=utf-8", bytes.Join([][]byte{[]byte(theme.CSS()), ui.CSS(), file("app.css")}, nil)),
 	"keys.js":  newAsset("keys.js", "text/javascript; charset=utf-8", file("keys.js")),
-	"app.js":   newAsset("app.js", "text/javascript; charset=utf-8", bytes.Join([][]byte{file("app.js"), file("refresh.js")}, nil)),
+	"app.js":   newAsset("app.js", "text/javascript; charset=utf-8", bytes.Join([][]byte{file("app.js"), file("refresh.js"), file("follow.js"), file("board.js")}, nil)),
 	"icon.svg": newAsset("icon.svg", "image/svg+xml", theme.Icon()),
 }
 

@@ -147,7 +147,7 @@ func TestLiveEndsWithItsRequest(t *testing.T) {
 
 func TestAnEventsDataHoldsEveryLine(t *testing.T) {
 	w := httptest.NewRecorder()
-	st := &stream{answer: answer{header: http.Header{}}, browser: w, ctx: t.Context(), portal: portalNamed("client")}
+	st := &stream{answer: answer{header: http.Header{}}, browser: w, tell: portalNamed("client").tilesOf(t.Context(), nil)}
 	if _, err := st.Write([]byte(told("c", `{"leadsHot": {"value": null, "reason": "one\r\ntwo\rthree\n\nevent: forged"}}`))); err != nil {
 		t.Fatal(err)
 	}
@@ -161,11 +161,17 @@ func TestAnEventsDataHoldsEveryLine(t *testing.T) {
 // listen is the events of the client's dashboard behind the one that it had last, until its stream ends.
 func listen(t *testing.T, server *httptest.Server, last string) <-chan string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/live?portal=client", nil)
+	return hear(t, server, "/live?portal=client", "client", last)
+}
+
+// hear is the events of an address, as somebody of a portal hears them.
+func hear(t *testing.T, server *httptest.Server, path, portal, last string) <-chan string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.AddCookie(&http.Cookie{Name: "sf_client", Value: "token"})
+	req.AddCookie(&http.Cookie{Name: "sf_" + portal, Value: "token"})
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}

@@ -235,6 +235,11 @@ var (
 	sampleMoments = ui.Moments{Label: "Moments", Now: "#timeline", Past: true, Steps: []ui.Entry{
 		{At: sampleMoment.Add(-75 * time.Hour), Title: "Created", Then: "#timeline"}, {At: sampleMoment.Add(-26 * time.Hour), Title: "Qualified", Then: "#timeline", Current: true},
 		{At: sampleMoment, Title: "Converted", Then: "#timeline", Later: true}}}
+	sampleBoard = ui.Board{ID: "sample-board", Label: "Tickets by status", View: ui.View{Path: galleryPath}, Columns: []ui.BoardColumn{
+		{ID: "open", Title: "Open", Tone: ui.Info, Step: "open", Count: "2+", More: "#table", Cards: []ui.Card{sampleCard("1", "The report does not load", "Overdue by 2 h", ui.Danger), sampleCard("2", "A long name, as people write them when they say all that they saw at once", "Due in 5 h", ui.Neutral)}},
+		{ID: "started", Title: "Started", Tone: ui.Warning, Step: "start", Count: "1", Cards: []ui.Card{sampleCard("3", "Mails arrive twice", "Due soon", ui.Warning)}},
+		{ID: "done", Title: "Done", Tone: ui.Success, Step: "close", Count: "0"},
+	}}
 	sampleSteps  = []ui.Step{{Title: "Qualify", Address: galleryPath + "/saved", Posts: true}, {Title: "Archive", Address: galleryPath + "/deleted", Posts: true}, {Title: "Edit", Address: "#form"}}
 	sampleMonths = []string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
 	sampleCharts = []charts.Chart{
@@ -245,3 +250,9 @@ var (
 		{ID: "chart-bridge", Title: "Change of recurring revenue", Kind: charts.Bars, Unit: "USD", Of: "Month", Labels: sampleMonths[:6], Series: []charts.Series{{Name: "Change", Values: []float64{1800, -650, 2400, 900, -1200, 3100}}}},
 	}
 )
+
+// sampleCard is a card of the sample board.
+func sampleCard(id, name, due string, tone ui.Tone) ui.Card {
+	return ui.Card{ID: id, Name: name, Href: "#board", Marks: []ui.Cell{{Text: due, Tone: tone}}, Lines: []string{"Northwind Traders"}, Move: galleryPath + "/{step}",
+		Moves: []ui.Step{{Title: "Started", Address: galleryPath + "/saved", Posts: true}, {Title: "Done", Address: galleryPath + "/deleted", Posts: true}}}
+}

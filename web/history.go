@@ -43,9 +43,9 @@ func (e happened) told(k *kind, before []happened, people colleagues) ui.Entry {
 // by is who did it, as it is said within a sentence.
 func (e happened) by(people colleagues) string {
 	switch {
-	case e.Actor.Kind == "user" && e.Actor.ID == people.me.ID:
+	case e.Actor.ID == people.me.ID:
 		return "you"
-	case e.Actor.Kind == "user":
+	case e.Actor.Kind == "user", e.Actor.Kind == "staff" && people.knows(e.Actor.ID):
 		return people.called(e.Actor.ID)
 	case e.Actor.Kind == "staff":
 		return "the provider"

@@ -15,6 +15,8 @@ type kind struct {
 	path, api   string   // of the list: the page's, and the API's
 	title, noun string   // of the list, and of one record
 	asks        []string // the API's parameters that the list's address takes too
+	keeps       []string // the page's own
+	sort        string   // the order where none is asked for; empty is the API's
 	notes       map[string]ui.Note
 	events      map[string]happening // what its events are called
 	// tells says more of an event; the events before it are known.
@@ -26,7 +28,10 @@ var listParameters = []string{"sort", "cursor", "at"}
 
 // view is what an address asks of the list.
 func (k *kind) view(q url.Values) ui.View {
-	kept := strip(q, slices.Concat(listParameters, k.asks, []string{"trail"})...)
+	kept := strip(q, slices.Concat(listParameters, k.asks, k.keeps, []string{"trail"})...)
+	if k.sort != "" && kept.Get("sort") == "" {
+		kept.Set("sort", k.sort)
+	}
 	if at := kept.Get("at"); at != "" {
 		kept.Set("at", formMoment(at))
 	}
@@ -116,6 +121,7 @@ type listPage struct {
 	At      string // the time as the form shows it, empty for now
 	Then    string // the time in words
 	Message string // why there is no list
+	Region  region
 	status  int
 }
 
@@ -141,6 +147,7 @@ func listed[R any](s *server, v visit, k *kind) (p listPage, list recordList[R],
 		p.status, p.Message = failed(a), a.fault().words()
 		return p, list, true
 	}
+	p.Region = regionOf(v, k, view, a)
 	p.Notes = notes(v, k.notes, late, string(view.Address()))
 	p.Table.Next, p.Table.Range = list.NextCursor, whole(int64(len(list.Items)))+" on this page"
 	return p, list, true

@@ -161,6 +161,11 @@ func (s *server) people(v visit) colleagues {
 	return c
 }
 
+// knows says whether the visitor knows an account by its name.
+func (c colleagues) knows(id string) bool {
+	return id == c.me.ID || slices.ContainsFunc(c.names, func(o ui.Option) bool { return o.Value == id })
+}
+
 // called is what an account is called, with nothing for nobody.
 func (c colleagues) called(id string) string {
 	switch id {

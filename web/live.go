@@ -10,8 +10,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// live is the server-sent events of one dashboard: the API's own stream of its figures, each event of it made tiles. A browser
-// that comes back names the event that it had last, and so misses nothing and is told nothing twice.
+// live is the server-sent events of one page: of a dashboard the API's own stream of its figures, each event of it made tiles; of a page
+// of records the API's stream of what happens, of which it is told what is about them. A browser that comes back names the event that it
+// had last, and so misses nothing and is told nothing twice.
 func (s *server) live(w http.ResponseWriter, r *http.Request) {
 	p := portalNamed(r.URL.Query().Get("portal"))
 	if p == nil {
@@ -19,12 +20,17 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	asked := statsQuery(r)
-	req := s.request(r, p.Name, r.Method, "/api/portals/"+p.Name+"/stats", asked, nil)
+	path, query, tell := "/stats", asked, p.tilesOf(r.Context(), asked)
+	if r.URL.Query().Has(ofParameter) {
+		path = "/activity"
+		query, tell = changes(r)
+	}
+	req := s.request(r, p.Name, r.Method, "/api/portals/"+p.Name+path, query, nil)
 	req.Header.Set("Accept", "text/event-stream")
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}
-	st := &stream{answer: answer{header: http.Header{}}, browser: w, ctx: r.Context(), portal: p, asked: asked}
+	st := &stream{answer: answer{header: http.Header{}}, browser: w, tell: tell}
 	s.api.ServeHTTP(st, req)
 	switch {
 	case st.noSession(), st.status == http.StatusOK && r.Context().Err() == nil && s.call(r, p.Name, http.MethodGet, "/api/auth/me", nil, nil).noSession():
@@ -40,9 +46,7 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) {
 type stream struct {
 	answer
 	browser http.ResponseWriter
-	ctx     context.Context //nolint:containedctx // it lives no longer than the request
-	portal  *portal
-	asked   url.Values // what the figures are asked for
+	tell    func(id, data string) (string, error) // makes of an event of the API one of the page
 	begun   bool
 }
 
@@ -82,7 +86,7 @@ func (st *stream) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// pass hands an event on. What carries no figures, a sign of life or how long to wait, goes as it is.
+// pass hands an event on. What carries no data, a sign of life or how long to wait, goes as it is.
 func (st *stream) pass(event string) error {
 	var id, data string
 	for line := range strings.Lines(event) {
@@ -98,16 +102,26 @@ func (st *stream) pass(event string) error {
 		_, err := st.browser.Write([]byte(event))
 		return err
 	}
-	var got statsAnswer
-	if err := json.Unmarshal([]byte(data), &got); err != nil {
-		return err
+	text, err := st.tell(id, data)
+	if err == nil {
+		_, err = st.browser.Write([]byte(text))
 	}
-	var html bytes.Buffer
-	if err := tiles(st.portal.sections(got, st.asked)).Render(st.ctx, &html); err != nil {
-		return err
-	}
-	// An event's data ends at a line end, whichever kind, and so each line is one of its own.
-	lines := strings.ReplaceAll(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(html.String()), "\n", "\ndata: ")
-	_, err := st.browser.Write([]byte("event: tiles\nid: " + id + "\ndata: " + lines + "\n\n"))
 	return err
+}
+
+// tilesOf makes tiles of figures that were asked for so.
+func (p *portal) tilesOf(ctx context.Context, asked url.Values) func(id, data string) (string, error) {
+	return func(id, data string) (string, error) {
+		var got statsAnswer
+		if err := json.Unmarshal([]byte(data), &got); err != nil {
+			return "", err
+		}
+		var html bytes.Buffer
+		if err := tiles(p.sections(got, asked)).Render(ctx, &html); err != nil {
+			return "", err
+		}
+		// An event's data ends at a line end, whichever kind, and so each line is one of its own.
+		lines := strings.ReplaceAll(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(html.String()), "\n", "\ndata: ")
+		return "event: tiles\nid: " + id + "\ndata: " + lines + "\n\n", nil
+	}
 }

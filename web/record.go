@@ -27,6 +27,7 @@ type recordPage struct {
 	Older          string // address of the page with the events before; empty where all are shown
 	At, Then       string
 	Message        string // why there are no facts
+	Region         region
 	here           string // the page's own address
 	status         int
 }
@@ -82,6 +83,9 @@ func recorded[R any](s *server, v visit, k *kind, people colleagues) (p recordPa
 		}
 	}
 	p.show(events.Items, has.Version, people, at)
+	if p.known() && at == "" {
+		p.Region = region{ID: "record", Address: p.here, Follow: follow(v, k, history) + "&id=" + url.QueryEscape(p.ID)}
+	}
 	if events.NextCursor != "" {
 		p.Older = string(ui.View{Path: k.path + "/" + p.ID, Query: p.Place.query()}.Following(events.NextCursor).Address())
 	}

@@ -53,6 +53,13 @@ func screens() []screen {
 
 		{portal: "provider", path: "/provider", title: "Dashboard", icon: "dashboard", key: "d", get: (*server).dashboard},
 		{portal: "provider", path: "/provider/figures/{name}", get: (*server).figure, tries: []string{"/provider/figures/conversionRate"}},
+		{portal: "provider", path: escalationsPath, title: "Escalations", icon: "escalations", key: "e", get: (*server).escalations, tries: []string{
+			escalationsPath + "?q=nobody", escalationsPath + "?status=open&tenantId=t1&partnerId=p9&done=start&at=2026-01-01T00:00:00Z", escalationsPath + "?sort=nonsense",
+			escalationsPath + "?view=board&severity=high", escalationsPath + "?view=board&at=2026-01-01T00:00:00Z", escalationsPath + "?view=board&q=nobody"}},
+		{portal: "provider", path: escalationsPath + "/{id}", get: (*server).escalation, tries: []string{
+			escalationsPath + "/e1?tenantId=t1&row=0&list=status%3Dopen&done=comment", escalationsPath + "/e1?tenantId=t1&at=c1", escalationsPath + "/nobody"}},
+		{portal: "provider", path: escalationsPath + "/{id}/{step}", get: (*server).askEscalationStep, post: (*server).takeEscalationStep, tries: []string{
+			escalationsPath + "/e1/close?tenantId=t1", escalationsPath + "/e1/assign?tenantId=t1", escalationsPath + "/e1/comment?tenantId=t1"}},
 		{portal: "provider", path: "/provider/settings", title: "Appearance", icon: "appearance", key: "a", get: (*server).settings},
 		{portal: "provider", path: "/provider/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 

@@ -33,6 +33,7 @@ type fakeAPI struct {
 	leads    *fakeRecords
 	invoices *fakeRecords
 	models   *fakeModels
+	desk     *fakeDesk
 	refuse   atomic.Value // string: what everything but who is signed in is answered, with its status before it; or panic
 	further  atomic.Bool  // it has second factors, and resets passwords
 	asked    atomic.Value // string: what the last request was called
@@ -60,7 +61,7 @@ func (j *journal) String() string {
 
 func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	t.Helper()
-	f := &fakeAPI{portal: portal, told: make(chan string), tenant: "t1", models: newFakeModels(), log: newFakeLog(),
+	f := &fakeAPI{portal: portal, told: make(chan string), tenant: "t1", models: newFakeModels(), log: newFakeLog(), desk: newFakeDesk(),
 		leads: newFakeRecords("/api/v2/leads", "l", leadText, leadHistory), invoices: newFakeRecords("/api/v2/invoices", "i", invoiceText, invoiceHistory)}
 	f.aging.Store(agingText)
 	f.session.Store(true)
@@ -85,8 +86,10 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	})
 	r.Get("/api/portals/{portal}/stats", f.figures)
 	r.Get("/api/portals/{portal}/stats/{name}/events", f.reasons)
+	r.Get("/api/portals/{portal}/activity", f.activity)
 	f.leads.routes(r, f.signedIn)
 	f.models.routes(r, f.signedIn)
+	f.desk.routes(r, f.signedIn)
 	f.log.routes(r, f.signedIn)
 	f.invoices.routes(r, f.signedIn)
 	f.books(r)
@@ -170,6 +173,14 @@ func (f *fakeAPI) figures(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintf(w, `{"cursor":"c","at":"2026-03-31T10:00:05Z","stats":%s}`, f.stats.Load())
+}
+
+// activity is what happens, as it is told.
+func (f *fakeAPI) activity(w http.ResponseWriter, r *http.Request) {
+	if f.signedIn(w, r) {
+		f.query.Store(r.URL.RawQuery)
+		f.stream(w, r)
+	}
 }
 
 // stream says what it is told to.

@@ -53,26 +53,48 @@
     state.dataset.state = kind;
   };
 
+  // What had the focus may stand somewhere else now, as another element of the same name.
+  const exchange = (fresh) => {
+    const focused = region.contains(document.activeElement) ? document.activeElement : null;
+    become(region, fresh);
+    if (focused?.id && !focused.isConnected) document.getElementById(focused.id)?.focus({ preventScroll: true });
+  };
+
+  const page = () => region.dataset.address ?? location.href;
+
   let timer = 0;
-  const look = async () => {
+  let looked = -Infinity;
+  const later = (wait, after) => {
     clearTimeout(timer);
+    if (!document.hidden) timer = setTimeout(look, wait, after);
+  };
+  const look = async (after) => {
+    clearTimeout(timer);
+    if ("held" in region.dataset) return later(500, after); // a card is in the air
+    looked = performance.now();
+    const address = new URL(page(), location.href);
+    if (after) address.searchParams.set("after", after);
     try {
-      const answer = await fetch(location.href);
-      if (answer.redirected) return location.reload(); // leads to the sign-in
+      const answer = await fetch(address);
+      if (answer.redirected) return location.assign(answer.url); // the sign-in
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(region.id);
-      if (answer.ok && fresh) become(region, fresh);
+      if ("held" in region.dataset) return later(500, after);
+      if (answer.ok && fresh) exchange(fresh);
       say(answer.ok && fresh ? "Live" : "Not up to date", answer.ok && fresh ? "on" : "off");
     } catch {
       say("Reconnecting…", "off");
     }
-    clearTimeout(timer);
-    if (!document.hidden) timer = setTimeout(look, Number(region.dataset.refresh));
+    later(Number(region.dataset.refresh));
   };
 
   if (region) {
     document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look()));
     window.addEventListener("pagehide", () => clearTimeout(timer));
     window.addEventListener("pageshow", (event) => event.persisted && look());
-    look();
+    // Somebody who knows that it is not up to date says so, or has it as it is now. Many say so at once where much happens.
+    region.addEventListener("stale", ({ detail }) => later(Math.max(0, looked + 1000 - performance.now()), detail));
+    region.addEventListener("fresh", ({ detail }) => exchange(detail));
+    if ("follow" in region.dataset) later(Number(region.dataset.refresh));
+    else look();
   }
 }
