@@ -36,7 +36,7 @@ test: ## Runs all tests; says which Postgres they used; fails, never skips, wher
 
 # The order is from quick to slow, so that a slip is told early. The tests run once, with the race detector and coverage.
 .PHONY: check
-check: fmt vet lint drift ## What continuous integration runs: format, vet, lint, generated code, tests, coverage floors
+check: fmt vet lint drift e2e-short ## What continuous integration runs: format, vet, lint, generated code, screens, tests, coverage floors
 	@mkdir -p bin
 	@$(MAKE) --no-print-directory test TESTFLAGS="-race -coverprofile=$(COVER)"
 	@go run ./internal/coverfloor $(COVER)
@@ -50,6 +50,7 @@ fmt: ## Fails where gofmt would change a file
 vet:
 	go vet ./...
 	cd bench && go vet ./... && go test ./... # a module of its own: the other targets do not see it
+	cd e2e && go vet -tags whole ./... # and so is this
 
 .PHONY: lint
 lint: $(LINT) ## Runs golangci-lint, in the pinned version
@@ -112,10 +113,20 @@ soak: ## The long runs: fuzzing, faults, every screen
 	$(call planned,bench/soak,the long runs are not written yet)
 	cd bench && go run ./soak
 
+# More tabs than cores: a tab waits for the program half of the time.
+E2EFLAGS := -tags whole
 .PHONY: e2e
-e2e: ## The browser suite
-	$(call planned,e2e/package.json,the browser suite is not written yet)
-	cd e2e && npm ci && npm test
+e2e: e2e/node_modules/axe-core/axe.min.js ## The browser suite: every screen, theme, journey and budget, in a real Chromium; pictures in e2e/test-results
+	@cd e2e && set -o pipefail && go test -json -count=1 -parallel 4 -timeout 30m $(E2EFLAGS) ./... | go run -C .. ./internal/testsum
+
+.PHONY: e2e-short
+e2e-short: ## The part of it that `make check` runs
+	@$(MAKE) --no-print-directory e2e E2EFLAGS=
+
+e2e/node_modules/axe-core/axe.min.js: e2e/package-lock.json
+	@command -v npm >/dev/null || { echo 'make e2e: npm is not installed: on Debian, apt-get install -y npm' >&2; exit 1; }
+	cd e2e && npm ci --no-audit --no-fund
+	@touch $@
 
 .PHONY: smoke
 smoke: ## The federation smoke against an installation (URL=… KEY_ID=… SECRET_FILE=…)

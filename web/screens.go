@@ -130,3 +130,21 @@ func (p *portal) menu(here string) []entry {
 	}
 	return all
 }
+
+// Screen is a screen that can be read, for whoever opens all of them.
+type Screen struct {
+	Portal string // empty: everybody's
+	Path   string // as the router knows it: {id} stands for what a link names
+	Tries  []string
+}
+
+// Screens are the screens that can be read, in the order of the list.
+func Screens() []Screen {
+	var all []Screen
+	for _, sc := range screens() {
+		if sc.get != nil {
+			all = append(all, Screen{Portal: sc.portal, Path: sc.path, Tries: sc.tries})
+		}
+	}
+	return all
+}

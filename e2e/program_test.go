@@ -1,0 +1,210 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var (
+	app    *program // what is tested
+	chrome *browser // what it is seen with
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) (code int) {
+	fail := func(err error) int {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if err := os.RemoveAll(results); err != nil { // what stands there is of this run
+		return fail(err)
+	}
+	dir, err := os.MkdirTemp("", "streamflow-e2e-")
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // Postgres may run as another user, who has to come through
+		return fail(err)
+	}
+	if chrome, err = openBrowser(); err != nil { // first: it is what may be missing
+		return fail(err)
+	}
+	defer chrome.close()
+	if app, err = start(dir); err != nil {
+		return fail(err)
+	}
+	defer func() {
+		if err := app.stop(); err != nil {
+			code = fail(err)
+		}
+	}()
+	return m.Run()
+}
+
+// program is a running `streamflow serve --demo`.
+type program struct {
+	binary, data string
+	command      *exec.Cmd
+	log          *buffer
+	url          string
+	accounts     map[string]account // by portal
+}
+
+// account is a sign-in that the program printed when it started.
+type account struct{ email, password string }
+
+// buffer is read while a process writes it.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+var printed = regexp.MustCompile(`sign in to the (\w+) portal as (\S+) with (\S+)`)
+
+// start builds the program, and starts it on a data folder and a port of its own.
+func start(dir string) (*program, error) {
+	p := &program{binary: filepath.Join(dir, "streamflow"), data: filepath.Join(dir, "data"), log: &buffer{}, accounts: map[string]account{}}
+	build := exec.Command("go", "build", "-o", p.binary, "./cmd/streamflow")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := listener.Addr().String()
+	_ = listener.Close() // the program takes it over
+	p.url = "http://" + addr
+	p.command = exec.Command(p.binary, "serve", "--demo")
+	// Rate limits are for callers who are no test.
+	p.command.Env = append(os.Environ(), "STREAMFLOW_DATA="+p.data, "STREAMFLOW_ADDR="+addr, "STREAMFLOW_LOG=warn", "STREAMFLOW_RATE_API=off", "STREAMFLOW_RATE_AUTH=off")
+	p.command.Stdout, p.command.Stderr = p.log, p.log
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // Ctrl-C is ours to pass on
+	if err := p.command.Start(); err != nil {
+		return nil, err
+	}
+	if err := p.ready(); err != nil {
+		return nil, errors.Join(err, p.stop())
+	}
+	for _, found := range printed.FindAllStringSubmatch(p.log.String(), -1) {
+		p.accounts[found[1]] = account{found[2], found[3]}
+	}
+	return p, nil
+}
+
+func (p *program) ready() error {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		answer, err := http.Get(p.url + "/readyz")
+		if err != nil {
+			continue
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+	return fmt.Errorf("the program is not ready after a minute:\n%s", p.log)
+}
+
+// stop ends the program as a person does, and fails where it does not end cleanly.
+func (p *program) stop() error {
+	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended
+	late := time.AfterFunc(30*time.Second, func() { _ = p.command.Process.Kill() })
+	defer late.Stop()
+	if err := p.command.Wait(); err != nil {
+		return fmt.Errorf("the program did not end cleanly: %w\n%s", err, p.log)
+	}
+	return nil
+}
+
+// client is somebody without a browser, signed in to a portal; nobody where it is empty.
+func (p *program) client(t *testing.T, portal string) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &http.Client{Jar: jar, Timeout: 30 * time.Second}
+	if portal == "" {
+		return c
+	}
+	who, ok := p.accounts[portal]
+	if !ok {
+		t.Fatalf("the program printed no account of the %s portal:\n%s", portal, p.log)
+	}
+	answer, err := c.PostForm(p.url+"/login", url.Values{"email": {who.email}, "password": {who.password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK || strings.HasPrefix(answer.Request.URL.Path, "/login") {
+		t.Fatalf("sign-in of %s led to %s, %s", who.email, answer.Request.URL.Path, answer.Status)
+	}
+	return c
+}
+
+// ask is a request to the API, as who is signed in to the portal.
+func (p *program) ask(t *testing.T, c *http.Client, portal, method, path string, body, into any) {
+	t.Helper()
+	raw, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, p.url+path, bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("StreamFlow-Portal", portal)
+	r.Header.Set("Idempotency-Key", fmt.Sprintf("e2e-%d", time.Now().UnixNano()))
+	answer, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(answer.Body); err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode >= http.StatusMultipleChoices {
+		t.Fatalf("%s %s: %s: %s", method, path, answer.Status, &text)
+	}
+	if into != nil {
+		if err := json.Unmarshal(text.Bytes(), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
