@@ -107,13 +107,14 @@ func (s *server) fail(v visit, f failure) {
 	render(v.w, v.r, f.Status, failurePage(f))
 }
 
-// around is what surrounds a page of whoever it is.
+// around is what surrounds a page of whoever it is. Where the API cannot say who that is just now, it is the portal without a name: its
+// menu is no secret.
 func (s *server) around(v visit, title string) shell {
 	if v.portal == nil {
 		v.portal = portalOf(v.r.URL.Path)
 	}
 	if v.who.ID == "" && v.portal != nil {
-		if a := s.call(v.r, v.portal.Name, http.MethodGet, "/api/auth/me", nil, nil); a.status != http.StatusOK || !v.who.read(a) {
+		if a := s.call(v.r, v.portal.Name, http.MethodGet, "/api/auth/me", nil, nil); !a.unwell() && (a.status != http.StatusOK || !v.who.read(a)) {
 			return s.door(v.r, title, v.portal.Home)
 		}
 	}

@@ -56,6 +56,20 @@ func TestWhatTheAPIRefusesIsAPage(t *testing.T) {
 	}
 }
 
+// TestAPortalStaysAroundWhatCannotBeTold: who is over the limit is so for every request, and still in the portal.
+func TestAPortalStaysAroundWhatCannotBeTold(t *testing.T) {
+	f, server := newFake(t, "provider", `{}`)
+	f.strict.Store(true)
+	f.refuse.Store(`429 {"title":"Too many requests","code":"rate_limited"}`)
+	res, body := ask(t, server, "GET", "/provider", nil, "provider")
+	if res.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("%d", res.StatusCode)
+	}
+	holds(t, body, "<h1>Too many requests</h1>", "<b>in 41 seconds</b>", `data-portal="provider"`, `href="/provider">Go to the dashboard</a>`)
+	checkPage(t, "over the limit", body)
+	idOf(t, res, body)
+}
+
 // TestNobodyIsToldOfAPortal: who is not signed in gets the page at the door, and is led to the sign-in where the API wants it.
 func TestNobodyIsToldOfAPortal(t *testing.T) {
 	f, server := newFake(t, "client", `{}`)

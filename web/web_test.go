@@ -35,6 +35,7 @@ type fakeAPI struct {
 	models   *fakeModels
 	desk     *fakeDesk
 	refuse   atomic.Value // string: what everything but who is signed in is answered, with its status before it; or panic
+	strict   atomic.Bool  // who is signed in is not told either then
 	further  atomic.Bool  // it has second factors, and resets passwords
 	asked    atomic.Value // string: what the last request was called
 	log      *fakeLog
@@ -115,7 +116,7 @@ func (f *fakeAPI) refused(next http.Handler) http.Handler {
 		case later && !f.further.Load():
 			w.WriteHeader(http.StatusNotFound)
 			fmt.Fprint(w, `{"title":"Nothing here","code":"not_found"}`)
-		case refuse == "" || r.URL.Path == "/api/auth/me" || r.URL.Path == "/api/theme":
+		case refuse == "" || r.URL.Path == "/api/auth/me" && !f.strict.Load() || r.URL.Path == "/api/theme":
 			next.ServeHTTP(w, r)
 		case err != nil:
 			panic("a secret broke")
