@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -144,9 +145,7 @@ func (s *server) besides(v visit, e logged) related {
 func (s *server) relatedTo(v visit, title, none string, by url.Values) related {
 	r := related{Title: title, None: none}
 	view := ui.View{Path: eventsPath, Query: url.Values{orderParameter: {oldestFirst}}}
-	for name, value := range by {
-		view.Query[name] = value
-	}
+	maps.Copy(view.Query, by)
 	q := eventsQuery(view)
 	q.Set("limit", strconv.Itoa(relatedShown))
 	var list eventList
