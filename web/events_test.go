@@ -212,6 +212,11 @@ func TestAnEventIsTold(t *testing.T) {
 	_, body = ask(t, server, "GET", eventsPath+"/e1", nil, "developer")
 	holds(t, body, "Sealed: the newest seal covers positions 1 to 3, 31 Mar 2026, 10:00:05 UTC", `<a href="/developer/events/e2">lead.created</a>`, "Show all of these", `href="/developer/events?causationId=e1&amp;sort=position"`,
 		"by notices", "Parked after 5 attempts", "Parked after 1 attempt", "said &lt;b&gt;no&lt;/b&gt;")
+	_, besides, _ := strings.Cut(body, "Came with")
+	besides, _, _ = strings.Cut(besides, "Led to")
+	if strings.Contains(besides, `href="/developer/events/e1"`) || !strings.Contains(besides, `href="/developer/events/e2"`) {
+		t.Errorf("it came with %s", besides)
+	}
 	if !slices.ContainsFunc(f.log.asked, func(q url.Values) bool { return q.Encode() == "causationId=e1&limit=20&sort=position" }) {
 		t.Errorf("asked %v", f.log.asked)
 	}
