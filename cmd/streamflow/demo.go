@@ -70,6 +70,9 @@ func loadDemo(ctx context.Context, use *commands.Commands, out io.Writer) error 
 	if err := loadBooks(ctx, use, tenant); err != nil {
 		return err
 	}
+	if err := loadDesk(ctx, use, tenant); err != nil {
+		return err
+	}
 	for _, a := range []account{demoOwner, demoAccountant} {
 		fmt.Fprintf(out, "sign in to the %s portal as %s with %s\n", a.Portal, a.Email, a.Password)
 	}
