@@ -58,11 +58,11 @@ func (d deadline) cell() ui.Cell { return ui.Cell{Text: d.words(), Tone: d.tone(
 
 // span is a length of time in its two largest units.
 func span(d time.Duration) string {
-	const day = 24 * time.Hour
+	const day, still = 24 * time.Hour, "\u00a0" // a line does not break in it
 	two := func(large int64, unit string, small int64, of string) string {
-		text := strconv.FormatInt(large, 10) + " " + unit
+		text := strconv.FormatInt(large, 10) + still + unit
 		if small > 0 {
-			text += " " + strconv.FormatInt(small, 10) + " " + of
+			text += still + strconv.FormatInt(small, 10) + still + of
 		}
 		return text
 	}

@@ -151,7 +151,7 @@ func (f *fakeDesk) write(w http.ResponseWriter, r *http.Request) {
 func TestEscalationsAreListed(t *testing.T) {
 	f, server := newFake(t, "provider", `{}`)
 	_, body := ask(t, server, "GET", escalationsPath, nil, "provider")
-	holds(t, body, "&lt;i&gt;Down&lt;/i&gt; e1", "&lt;b&gt;Acme&lt;/b&gt;", "&lt;u&gt;Bob", "Answer in 1 h", ">High<", ">Open<", `aria-sort="ascending"`,
+	holds(t, body, "&lt;i&gt;Down&lt;/i&gt; e1", "&lt;b&gt;Acme&lt;/b&gt;", "&lt;u&gt;Bob", "Answer in 1\u00a0h", ">High<", ">Open<", `aria-sort="ascending"`,
 		`href="/provider/escalations/e1?list=sort%3DdueAt&amp;row=0&amp;tenantId=t1"`, `action="/provider/escalations/e1/acknowledge?tenantId=t1"`, `<option value="p1">Pagerwatch`,
 		`data-follow="/live?after=now&amp;of=escalation&amp;portal=provider"`, `rel="next"`)
 	if got := f.desk.queries[0].Encode(); got != "sort=dueAt" {
@@ -164,7 +164,7 @@ func TestEscalationsAreListed(t *testing.T) {
 	holds(t, body, "Partner: <b>Far &lt;b&gt;down&lt;/b&gt;</b>", "Status: <b>Open</b>", "Priority: <b>High</b>", "Client: <b>&lt;b&gt;Acme&lt;/b&gt;</b>", "Owner: <b>You</b>")
 	f.desk.due = time.Now().Add(-2 * time.Hour)
 	_, body = ask(t, server, "GET", escalationsPath+"?status=open", nil, "provider")
-	holds(t, body, `<span class="badge danger">Answer overdue by 2 h</span>`)
+	holds(t, body, `<span class="badge danger">Answer overdue by `+"2\u00a0h</span>")
 	res, body := ask(t, server, "GET", escalationsPath+"?q=nobody", nil, "provider")
 	holds(t, body, "No escalation is like that")
 	if res.StatusCode != http.StatusOK {
@@ -264,7 +264,7 @@ func TestAnEscalationsPage(t *testing.T) {
 	_, body := ask(t, server, "GET", at, nil, "provider")
 	holds(t, body, "&lt;i&gt;Down&lt;/i&gt; e1", "INC-e1", "&lt;b&gt;Acme&lt;/b&gt;", "Pagerwatch", ", missed", "All of\nit.", "&lt;u&gt;a&lt;/u&gt;", `href="https://files.example/a"`,
 		"Deadline to answer missed", "by the system", "It was 30 Mar 2026, 11:00:00 UTC", "by &lt;u&gt;Bob", "We &lt;em&gt;look&lt;/em&gt;.", "by the partner", `data-follow="/live?of=escalation&amp;portal=provider&amp;id=e1"`,
-		`action="/provider/escalations/e1/comment?tenantId=t1"`, `href="/provider/escalations/e1/close?tenantId=t1&amp;back=`, "Older events", "Answer in 1 h")
+		`action="/provider/escalations/e1/comment?tenantId=t1"`, `href="/provider/escalations/e1/close?tenantId=t1&amp;back=`, "Older events", "Answer in 1\u00a0h")
 	_, body = ask(t, server, "GET", at+"&at=c1", nil, "provider")
 	if holds(t, body, "data-then", "shown now"); strings.Contains(body, "idempotencyKey") || strings.Contains(body, "data-follow") {
 		t.Error("the past can be changed")
@@ -354,7 +354,7 @@ func TestDeadlinesAreSaidInWords(t *testing.T) {
 	} {
 		s := escalation.State{Status: c.status, RespondBy: now.Add(c.left), ResolveBy: now.Add(c.left)}
 		s.Severity = c.severity
-		if d := dueOf(s, now); d.words() != c.words || d.tone() != c.tone {
+		if d := dueOf(s, now); strings.ReplaceAll(d.words(), "\u00a0", " ") != c.words || d.tone() != c.tone {
 			t.Errorf("%s %s %v: %q %q", c.status, c.severity, c.left, d.words(), d.tone())
 		}
 	}
