@@ -30,8 +30,8 @@ func TestAnEscalationIsWorkedOnByForms(t *testing.T) {
 	if err := p.escalate(tenant, key, "INC-1"); err != nil {
 		t.Fatal(err)
 	}
-	p.awaitEscalation()
-	_, board := p.page("/provider/escalations?view=board", nil)
+	p.awaitEscalation(tenant)
+	_, board := p.page("/provider/escalations?view=board&tenantId="+tenant, nil)
 	found := boardCard.FindStringSubmatch(column(board, "reopen"))
 	if found == nil || !strings.Contains(board, "Answer in ") || !strings.Contains(board, "Acme") {
 		t.Fatalf("the board holds no open card:\n%s", board)
@@ -72,11 +72,11 @@ func TestAnEscalationIsWorkedOnByForms(t *testing.T) {
 	}
 }
 
-// awaitEscalation waits until the list has what a partner handed over.
-func (p *program) awaitEscalation() {
+// awaitEscalation waits until the list has what a partner handed over to the tenant.
+func (p *program) awaitEscalation(tenant string) {
 	p.t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		_, list := p.do("GET", "/api/v2/escalations", "")
+		_, list := p.do("GET", "/api/v2/escalations?tenantId="+tenant, "")
 		if items, _ := list["items"].([]any); len(items) > 0 {
 			return
 		}
