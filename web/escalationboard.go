@@ -16,7 +16,7 @@ const boardCards = 20
 func (s *server) escalationBoard(v visit, why refusal) {
 	k := escalationKind
 	p := listPage{Shell: s.shell(v, k.title), Kind: k, status: http.StatusOK}
-	view := k.view(v.r.URL.Query()).Narrowed(map[string]string{"status": "", "sort": ""})
+	view := k.view(v.r.URL.Query()).With(map[string]string{"status": "", "sort": ""})
 	p.Table.View = view
 	p.At, p.Then = moment(view.Query.Get("at"))
 	p.Shell.Then = p.Then != ""
@@ -27,7 +27,7 @@ func (s *server) escalationBoard(v visit, why refusal) {
 		if !escalation.IsOpen(status.name) {
 			order = "-createdAt"
 		}
-		list := view.Narrowed(map[string]string{"status": status.name, "sort": order})
+		list := view.With(map[string]string{"status": status.name, "sort": order})
 		query := k.query(list)
 		query.Set("limit", strconv.Itoa(boardCards))
 		a, behind := s.seen(v, k.api, query)
@@ -46,7 +46,7 @@ func (s *server) escalationBoard(v visit, why refusal) {
 		column := ui.BoardColumn{ID: status.name, Title: status.title, Tone: status.tone, Step: stepTo(status.name), Count: strconv.Itoa(len(found.Items))}
 		if found.NextCursor != "" {
 			column.Count += "+"
-			column.More = string(list.Narrowed(map[string]string{viewParameter: ""}).Address())
+			column.More = string(list.With(map[string]string{viewParameter: ""}).Address())
 		}
 		for row, e := range found.Items {
 			column.Cards = append(column.Cards, e.card(place{View: list, Row: row, Known: true, Tenant: e.TenantID}, d, p.here()))

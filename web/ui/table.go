@@ -45,9 +45,6 @@ func (v View) with(changes map[string]string) View {
 	return View{v.Path, q}
 }
 
-// Narrowed is the view's first page with some parameters changed; an empty value takes one away.
-func (v View) Narrowed(changes map[string]string) View { return v.with(changes).First() }
-
 // Address is where the view is.
 func (v View) Address() templ.SafeURL {
 	address := url.URL{Path: v.Path, RawQuery: v.Query.Encode()}

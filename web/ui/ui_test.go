@@ -2,8 +2,10 @@ package ui
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/a-h/templ"
 )
@@ -20,10 +22,12 @@ func render(t *testing.T, c templ.Component) string {
 func TestAViewsLinksChangeOneThing(t *testing.T) {
 	v := View{"/leads", url.Values{"q": {"a&b"}, "status": {"new"}, "sort": {"name"}, "cursor": {"c2"}}}
 	for got, want := range map[templ.SafeURL]string{
-		v.SortBy("name"):                         "/leads?q=a%26b&sort=-name&status=new",
-		v.SortBy("value"):                        "/leads?q=a%26b&sort=value&status=new",
-		v.Without("q"):                           "/leads?sort=name&status=new",
-		v.Following("c3").Address():              "/leads?cursor=c3&q=a%26b&sort=name&status=new&trail=c2",
+		v.SortBy("name"):            "/leads?q=a%26b&sort=-name&status=new",
+		v.SortBy("value"):           "/leads?q=a%26b&sort=value&status=new",
+		v.Without("q"):              "/leads?sort=name&status=new",
+		v.Following("c3").Address(): "/leads?cursor=c3&q=a%26b&sort=name&status=new&trail=c2",
+		v.With(map[string]string{"status": "won", "q": ""}).Address():    "/leads?sort=name&status=won",
+		View{"/x", nil}.With(map[string]string{"status": "a"}).Address(): "/x?status=a",
 		v.First().Address():                      "/leads?q=a%26b&sort=name&status=new",
 		View{"/x", nil}.Following("1").Address(): "/x?cursor=1",
 		View{"/x", nil}.First().Address():        "/x",
@@ -74,6 +78,46 @@ func TestAListGoesBackAsItCame(t *testing.T) {
 	}
 	if got := third.SortBy("name"); strings.Contains(string(got), "trail") {
 		t.Errorf("another order has other pages: %s", got)
+	}
+}
+
+func TestAFormSaysWhatIsWrong(t *testing.T) {
+	form := Form{ID: "f", Fields: []Field{{Name: "name", Label: "Name"}, {Name: "lines[0].unit", Label: "Unit", Group: "Line 1"},
+		{Name: "lines[0].count", Label: "Count", Group: "Line 1"}, {Name: "lines[1].unit", Label: "Unit", Group: "Line 2"}}}
+	if form.Blame("lines", "is no field") || len(form.wrong()) != 0 {
+		t.Error("blamed a field that is not there")
+	}
+	if !form.Blame("lines[0].count", "is not a number") {
+		t.Error("did not find the field")
+	}
+	wrong := form.wrong()
+	if len(wrong) != 1 || wrong[0].Error != "is not a number" || wrong[0].called() != "Line 1, Count" || form.Fields[0].called() != "Name" {
+		t.Errorf("wrong: %+v", wrong)
+	}
+	var sizes []int
+	for _, group := range form.groups() {
+		sizes = append(sizes, len(group))
+	}
+	if !slices.Equal(sizes, []int{1, 2, 1}) {
+		t.Errorf("groups of %v fields", sizes)
+	}
+}
+
+func TestAFilterIsCalledWhatItOffers(t *testing.T) {
+	for want, f := range map[string]Field{
+		"Won":              {Value: "won", Options: []Option{{"new", "New"}, {"won", "Won"}}},
+		"gone":             {Value: "gone", Options: []Option{{"new", "New"}}},
+		"2026-01-02 03:04": {Value: "2026-01-02T03:04", Kind: "datetime-local"},
+	} {
+		if got := f.chosen(); got != want {
+			t.Errorf("%+v is called %q", f, got)
+		}
+	}
+	if (Field{}).search() != "search" || (Field{Kind: "date"}).search() != "date" {
+		t.Error("a filter searches, or is what its kind says")
+	}
+	if at := time.Date(2026, 1, 2, 4, 5, 6, 0, time.FixedZone("", 3600)); Hour(at) != "03:05:06 UTC" {
+		t.Errorf("the hour %s", Hour(at))
 	}
 }
 
