@@ -61,6 +61,11 @@ type Job struct {
 	fingerprint []byte
 }
 
+// lost tells whether a job has neither an end nor a node. Where that is read for the first time it may also be ending: locks are read as
+// they are, and rows as they were when the snapshot was taken. Its end was there before its lock was gone, so a second look, in a
+// snapshot of its own, is right.
+func (j Job) lost() bool { return j.EndedAt == nil && !j.Running }
+
 // The states of a job.
 const (
 	JobRunning = "running"
@@ -101,17 +106,22 @@ func (e *Engine) Job(ctx context.Context, id uuid.UUID) (Job, error) {
 	return readJob(ctx, e.pool, id)
 }
 
-func readJob(ctx context.Context, q querier, id uuid.UUID) (Job, error) {
-	rows, err := q.Query(ctx, jobColumns+`where id = $1`, id)
-	if err != nil {
-		return Job{}, fmt.Errorf("read job: %w", err)
-	}
-	j, err := pgx.CollectExactlyOneRow(rows, scanJob)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return j, ErrNoJob
-	}
-	if err != nil {
-		return j, fmt.Errorf("read job: %w", err)
+// readJob reads a job outside of any older snapshot.
+func readJob(ctx context.Context, q querier, id uuid.UUID) (j Job, err error) {
+	for range 2 {
+		rows, err := q.Query(ctx, jobColumns+`where id = $1`, id)
+		if err != nil {
+			return Job{}, fmt.Errorf("read job: %w", err)
+		}
+		j, err = pgx.CollectExactlyOneRow(rows, scanJob)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return j, ErrNoJob
+		case err != nil:
+			return j, fmt.Errorf("read job: %w", err)
+		case !j.lost():
+			return j, nil
+		}
 	}
 	return j, nil
 }

@@ -66,6 +66,34 @@ func TestARebuildEndsWithItsNode(t *testing.T) {
 	}
 }
 
+// A rebuild that ends while it is looked at is never taken for one whose node died.
+func TestAnEndingRebuildIsNotLost(t *testing.T) {
+	t.Parallel()
+	h := open(t, 1)
+	never := false
+	e, _ := h.run(nil, totals(1, &never))
+	h.total(uuid.New(), h.add(uuid.New(), "a", 1))
+	h.background(e.Operate)
+	for range 20 {
+		order := projection.Order{ID: uuid.New(), Projection: "totals", Action: projection.ActionRebuild, By: "test", Fingerprint: []byte("f")}
+		if _, err := e.Do(t.Context(), order); err != nil {
+			t.Fatal(err)
+		}
+		for state := projection.JobRunning; state == projection.JobRunning; {
+			c, err := e.Condition(t.Context(), "totals")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if state = c.Rebuild.State; state == projection.JobFailed {
+				t.Fatalf("the list: %+v", c.Rebuild)
+			}
+			if j, err := e.Job(t.Context(), order.ID); err != nil || j.State() == projection.JobFailed {
+				t.Fatalf("the job: %+v, %v", j, err)
+			}
+		}
+	}
+}
+
 func TestParkedKeysAreShown(t *testing.T) {
 	t.Parallel()
 	h := open(t, 1)

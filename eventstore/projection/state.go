@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -108,14 +109,20 @@ type Rebuilding struct {
 	Done    int64     `json:"done"`
 	Total   int64     `json:"total"`
 	BegunAt time.Time `json:"begunAt"`
+	lost    bool
 }
 
 // Conditions tells how every projection is, by name.
 func (e *Engine) Conditions(ctx context.Context) (all []Condition, err error) {
-	err = pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		all, err = e.conditions(ctx, tx)
-		return err
-	})
+	for range 2 {
+		err = pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+			all, err = e.conditions(ctx, tx)
+			return err
+		})
+		if err != nil || !slices.ContainsFunc(all, func(c Condition) bool { return c.Rebuild != nil && c.Rebuild.lost }) {
+			break
+		}
+	}
 	return all, err
 }
 
@@ -206,7 +213,7 @@ func (e *Engine) addParkedAndRebuilds(ctx context.Context, tx pgx.Tx, all []Cond
 		s := &all[i]
 		byName[s.Name] = s
 		if j, ok := rebuilds[s.Name]; ok {
-			s.Rebuild = &Rebuilding{JobID: j.ID, State: j.State(), Done: j.Done, Total: j.Total, BegunAt: j.BegunAt.UTC()}
+			s.Rebuild = &Rebuilding{JobID: j.ID, State: j.State(), Done: j.Done, Total: j.Total, BegunAt: j.BegunAt.UTC(), lost: j.lost()}
 			if j.Running && s.State == StateLive {
 				s.State = StateRebuilding
 			}
