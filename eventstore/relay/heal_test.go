@@ -219,9 +219,10 @@ func TestForeignStreams(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.Name = StreamName(1)
-			if _, err := js.CreateStream(t.Context(), c); err != nil {
-				t.Fatal(err)
-			}
+			waitFor(t, "a stream of that name", func() bool { // the server may still be taking away the files of the one before
+				_, err := js.CreateStream(t.Context(), c)
+				return err == nil
+			})
 			if c.Storage == jetstream.FileStorage && len(c.Subjects) > 0 {
 				if _, err := js.Publish(t.Context(), c.Subjects[0], []byte("x")); err != nil {
 					t.Fatal(err)
