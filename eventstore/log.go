@@ -190,16 +190,16 @@ func (l *Log) Committed(lane int, after int64) <-chan struct{} {
 	return l.lanes[lane-1].tide.above(after)
 }
 
-// tide tells waiters that a number has risen.
+// tide tells waiters that a number has risen above what each has seen already.
 type tide struct {
-	mu    sync.Mutex
-	level int64
-	risen chan struct{}
+	mu      sync.Mutex
+	level   int64
+	waiting map[int64]chan struct{} // by what was seen; who gave up leaves it to the level to pass
 }
 
 var closedChannel = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-func newTide(level int64) tide { return tide{level: level, risen: make(chan struct{})} }
+func newTide(level int64) tide { return tide{level: level, waiting: map[int64]chan struct{}{}} }
 
 func (t *tide) above(level int64) <-chan struct{} {
 	t.mu.Lock()
@@ -207,7 +207,11 @@ func (t *tide) above(level int64) <-chan struct{} {
 	if t.level > level {
 		return closedChannel
 	}
-	return t.risen
+	// A reader may have seen more than this node has heard of: the database shows a commit before its answer is read here.
+	if t.waiting[level] == nil {
+		t.waiting[level] = make(chan struct{})
+	}
+	return t.waiting[level]
 }
 
 func (t *tide) height() int64 {
@@ -221,10 +225,11 @@ func (t *tide) height() int64 {
 func (t *tide) set(level int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	rises := level > t.level
 	t.level = level
-	if rises {
-		close(t.risen)
-		t.risen = make(chan struct{})
+	for seen, risen := range t.waiting {
+		if seen < level {
+			close(risen)
+			delete(t.waiting, seen)
+		}
 	}
 }
