@@ -163,6 +163,9 @@ func (l *Log) RaiseEpoch(ctx context.Context, lane int) (int, error) {
 	var epoch int
 	var head int64
 	err := l.pool.QueryRow(ctx, `update log.lane set epoch = epoch + 1 where lane = $1 returning epoch, head`, lane).Scan(&epoch, &head)
+	if lostConnection(err) {
+		return 0, fmt.Errorf("raise epoch of lane %d: %w: %w", lane, ErrUnavailable, err)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("raise epoch of lane %d: %w", lane, err)
 	}

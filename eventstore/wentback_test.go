@@ -65,7 +65,10 @@ func TestDecisionOnLostHistory(t *testing.T) {
 			other := s.node(nil)
 			s.must(notes(tenant, stream, 0, "one"))
 			restore := s.copied()
-			if _, err := untilAnswered(t.Context(), other, command(tenant), write(stream, "lost", 9)); err != nil {
+			_, err := untilAnswered(func() (eventstore.Outcome, error) {
+				return other.Update(t.Context(), command(tenant), nil, write(stream, "lost", 9))
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
 			if !c.remembers {
@@ -89,7 +92,7 @@ func TestDecisionOnLostHistory(t *testing.T) {
 				d.Append(stream, noted{Text: "three"})
 				return nil
 			}
-			out, err := untilAnswered(t.Context(), other, command(tenant), decide)
+			out, err := untilAnswered(func() (eventstore.Outcome, error) { return other.Update(t.Context(), command(tenant), nil, decide) })
 			if err != nil || out.First != 3 || attempts != 2 || decidedOn != "two" {
 				t.Errorf("decided on %q in attempt %d: %+v, %v", decidedOn, attempts, out, err)
 			}
@@ -97,12 +100,11 @@ func TestDecisionOnLostHistory(t *testing.T) {
 	}
 }
 
-// untilAnswered repeats a command whose call found the database away: a node's pooled connections end with a copied or restored database.
-func untilAnswered(ctx context.Context, node *eventstore.Log, c eventstore.Command, decide func(context.Context, *eventstore.Decision) error) (eventstore.Outcome, error) {
+// untilAnswered repeats a call that found the database away: a node's pooled connections end with a copied or restored database.
+func untilAnswered[T any](call func() (T, error)) (T, error) {
 	for {
-		out, err := node.Update(ctx, c, nil, decide)
-		if !errors.Is(err, eventstore.ErrUnavailable) {
-			return out, err
+		if answer, err := call(); !errors.Is(err, eventstore.ErrUnavailable) {
+			return answer, err
 		}
 	}
 }
@@ -136,14 +138,16 @@ func TestNodesHearOfLostHistory(t *testing.T) {
 	if err != nil || out.First != 2 || other.Known(1) != 2 {
 		t.Errorf("%+v, %v; known %d", out, err, other.Known(1))
 	}
-	if epoch, err := s.log.RaiseEpoch(t.Context(), 1); err != nil || epoch != 2 || s.log.Known(1) != 2 {
+	epoch, err := untilAnswered(func() (int, error) { return s.log.RaiseEpoch(t.Context(), 1) })
+	if err != nil || epoch != 2 || s.log.Known(1) != 2 {
 		t.Errorf("epoch %d, %v; known %d", epoch, err, s.log.Known(1))
 	}
 	out, err = other.Append(t.Context(), notes(tenant, "note-3", 1, "three"))
 	if mark := other.CursorOf(out)[1]; err != nil || mark != (eventstore.Mark{Epoch: 2, Position: 3}) {
 		t.Errorf("cursor %+v, %v", mark, err)
 	}
-	if _, err := reader.Heads(t.Context()); err != nil || reader.Epoch(1) != 2 || reader.Known(1) != 3 {
+	_, err = untilAnswered(func() (eventstore.Cursor, error) { return reader.Heads(t.Context()) })
+	if err != nil || reader.Epoch(1) != 2 || reader.Known(1) != 3 {
 		t.Errorf("epoch %d, %v; known %d", reader.Epoch(1), err, reader.Known(1))
 	}
 }
