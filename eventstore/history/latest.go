@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 
 	"github.com/streamflow/streamflow/eventstore"
 )
@@ -61,14 +62,8 @@ func Latest(ctx context.Context, log *eventstore.Log, q Query, limit int) ([]Ite
 }
 
 func newDescent(ctx context.Context, log *eventstore.Log, q Query) (*descent, error) {
-	heads, err := log.Heads(ctx)
+	q, heads, err := q.bounded(ctx, log)
 	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(check(heads, q.After), check(heads, q.Until)); err != nil {
-		return nil, err
-	}
-	if q, err = q.bounded(ctx, log, heads); err != nil {
 		return nil, err
 	}
 	d := &descent{log: log, q: q}
@@ -79,12 +74,7 @@ func newDescent(ctx context.Context, log *eventstore.Log, q Query) (*descent, er
 }
 
 func (d *descent) walks(lane int) bool {
-	for _, l := range d.lanes {
-		if l.number == lane {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.lanes, func(l *laneDescent) bool { return l.number == lane })
 }
 
 // next is the lane whose item comes next over all lanes, nil at the beginning of all: the order is that of walk, backwards.

@@ -55,14 +55,8 @@ func check(heads, c eventstore.Cursor) error {
 
 // newWalk checks the query's cursors against the log as it is now.
 func newWalk(ctx context.Context, log *eventstore.Log, q Query) (*walk, error) {
-	heads, err := log.Heads(ctx)
+	q, heads, err := q.bounded(ctx, log)
 	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(check(heads, q.After), check(heads, q.Until)); err != nil {
-		return nil, err
-	}
-	if q, err = q.bounded(ctx, log, heads); err != nil {
 		return nil, err
 	}
 	w := &walk{log: log, q: q, start: eventstore.Cursor{}, page: pageSize}
@@ -76,17 +70,25 @@ func newWalk(ctx context.Context, log *eventstore.Log, q Query) (*walk, error) {
 	return w, nil
 }
 
-// bounded is the query with an end, and between the positions where it can find something, as far as these are known.
-func (q Query) bounded(ctx context.Context, log *eventstore.Log, heads eventstore.Cursor) (Query, error) {
+// bounded is the query with an end, and between the positions where it can find something, as far as these are known; and where the log
+// ends. Its cursors have to be of this log.
+func (q Query) bounded(ctx context.Context, log *eventstore.Log) (Query, eventstore.Cursor, error) {
+	heads, err := log.Heads(ctx)
+	if err != nil {
+		return q, nil, err
+	}
+	if err := errors.Join(check(heads, q.After), check(heads, q.Until)); err != nil {
+		return q, nil, err
+	}
 	if q.Until == nil {
 		q.Until = heads
 	}
 	if q.Command == uuid.Nil || q.Tenant == uuid.Nil {
-		return q, nil
+		return q, heads, nil
 	}
 	lane, after, until, err := log.MadeBy(ctx, q.Tenant, q.Command)
 	if err != nil {
-		return q, err
+		return q, nil, err
 	}
 	q.After, q.Until = maps.Clone(q.After), maps.Clone(q.Until)
 	if q.After == nil {
@@ -94,7 +96,7 @@ func (q Query) bounded(ctx context.Context, log *eventstore.Log, heads eventstor
 	}
 	q.After[lane] = eventstore.Mark{Epoch: heads[lane].Epoch, Position: max(after, q.After[lane].Position)}
 	q.Until[lane] = eventstore.Mark{Epoch: heads[lane].Epoch, Position: min(until, q.Until[lane].Position)}
-	return q, nil
+	return q, heads, nil
 }
 
 // run yields to the end; false when the receiver has enough or an error was told.
