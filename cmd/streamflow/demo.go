@@ -46,11 +46,7 @@ func loadDemo(ctx context.Context, use *commands.Commands, out io.Writer) error 
 	}
 	on := domain.DateOf(time.Now())
 	for _, d := range demoLeads {
-		caller := func(step string) commands.Caller {
-			c := asSystem("demo " + d.email + " " + step)
-			c.Tenant, c.ID = tenant, guard.CommandID(tenant, "system", "demo "+d.email+" "+step)
-			return c
-		}
+		caller := func(step string) commands.Caller { return asDemo(tenant, d.email+" "+step) }
 		made, err := use.CreateLead(ctx, caller("create"), lead.Create{CreatedOn: on, Details: lead.Details{
 			Name: d.name, Company: d.company, Email: d.email, Source: d.source, Value: money.Of(d.value, "USD")}})
 		if err := refused(made, err); err != nil {
@@ -77,6 +73,13 @@ func loadDemo(ctx context.Context, use *commands.Commands, out io.Writer) error 
 		fmt.Fprintf(out, "sign in to the %s portal as %s with %s\n", a.Portal, a.Email, a.Password)
 	}
 	return nil
+}
+
+// asDemo makes a command of the demo data: its id is the same at every start, so that it is done once.
+func asDemo(tenant uuid.UUID, key string) commands.Caller {
+	c := asSystem("demo " + key)
+	c.Tenant, c.ID = tenant, guard.CommandID(tenant, "system", "demo "+key)
+	return c
 }
 
 func demoTenant(ctx context.Context, use *commands.Commands) (uuid.UUID, error) {

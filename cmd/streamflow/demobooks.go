@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/guard/password"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain"
@@ -55,18 +54,14 @@ var demoInvoices = []demoInvoice{
 	{client: 2, issued: -1, currency: "EUR", line: "Shelving", unit: 27_400},
 }
 
-// books writes the demo tenant's invoices, each command under an id of its own that is the same at every start.
+// books writes the demo tenant's invoices.
 type books struct {
 	use    *commands.Commands
 	tenant uuid.UUID
 	today  domain.Date
 }
 
-func (b books) caller(key string) commands.Caller {
-	c := asSystem("demo " + key)
-	c.Tenant, c.ID = b.tenant, guard.CommandID(b.tenant, "system", "demo "+key)
-	return c
-}
+func (b books) caller(key string) commands.Caller { return asDemo(b.tenant, key) }
 
 // loadBooks loads invoices of every state and age, and who keeps them.
 func loadBooks(ctx context.Context, use *commands.Commands, tenant uuid.UUID) error {

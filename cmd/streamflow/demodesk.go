@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain/escalation"
 	"github.com/streamflow/streamflow/domain/partner"
@@ -50,11 +49,7 @@ func loadDesk(ctx context.Context, use *commands.Commands, tenant uuid.UUID) err
 	}
 	for i, d := range demoEscalations {
 		incident := fmt.Sprintf("DESK-%d", 1001+i)
-		caller := func(key string) commands.Caller {
-			c := asSystem("demo " + incident + key)
-			c.Tenant, c.ID = tenant, guard.CommandID(tenant, "system", "demo "+incident+key)
-			return c
-		}
+		caller := func(key string) commands.Caller { return asDemo(tenant, incident+key) }
 		out, err := use.OpenEscalation(ctx, caller(""), escalation.Open{PartnerID: desk.ID, Details: escalation.Details{
 			IncidentID: incident, Severity: d.severity, Summary: d.summary, Description: d.description, SourceSystem: "Fourth Coffee Desk", OccurredAt: time.Now()}})
 		if err := refused(out, err); err != nil {
