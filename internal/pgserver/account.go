@@ -168,7 +168,7 @@ func (a account) makeDir(path string) error {
 
 // allocator tells glibc (mallopt(3)) to keep what a statement has freed for the next one. By default it gives all but 128 KiB
 // back and asks again for each statement; every time the kernel makes all cores forget the pages and then faults them in anew,
-// which was a quarter to a half of the work of a short statement on two cores. A backend keeps at most 8 MiB more for it.
+// which was up to a third of the work of a backend that runs short statements, on two cores. A backend keeps at most 8 MiB more for it.
 var allocator = []string{"MALLOC_TRIM_THRESHOLD_=8388608", "MALLOC_TOP_PAD_=1048576", "MALLOC_MMAP_THRESHOLD_=1048576"}
 
 // environment is what Postgres' programs see. It leaves out the program's own, which may hold secrets, and with it
