@@ -127,9 +127,8 @@ func (s *server) takeModelStep(v visit) {
 		s.fail(v, failure{Status: failed(a), Title: "Not done", Text: a.fault().words()})
 		return
 	}
-	for i := range form.Fields {
-		form.Fields[i].Value = v.r.PostForm.Get(form.Fields[i].Name)
-	}
-	refused(&form, a)
-	s.showForm(v, failed(a), title, text, form)
+	q := asking{form, title, text}
+	q.fill(v.r.PostForm)
+	refused(&q.form, a)
+	s.ask(v, failed(a), q)
 }
