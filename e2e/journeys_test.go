@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
@@ -60,5 +61,40 @@ func TestLeadByKeys(t *testing.T) {
 	b.palette("theme: harbor")
 	b.await("the theme", `document.readyState === "complete" && document.documentElement.dataset.theme === "harbor"`)
 	b.expects = 422 // the form that was refused
+	b.quiet(t)
+}
+
+// TestCardByKeys carries a card over the board: two columns on, not back from there, one further, and from there back to the first.
+func TestCardByKeys(t *testing.T) {
+	t.Parallel()
+	b := person(t, "provider", views[0])
+	b.palette("escalations")
+	b.reach("/provider/escalations")
+	b.tabTo("Board")
+	b.press(kb.Enter)
+	b.await("the board", `document.readyState === "complete" && "boards" in document.documentElement.dataset`)
+
+	const card = "Truck 17 sends no position"
+	b.tabTo("Carry " + card)
+	carry := func(key string, columns int, said, column string) {
+		b.press(" ")
+		b.told("lifted from")
+		for range columns {
+			b.press(key)
+		}
+		b.press(" ")
+		b.told(said)
+		b.await("the card in "+column, fmt.Sprintf(`document.querySelector('[data-title="%s"] .cards')?.textContent.includes(%q)`, column, card))
+		if f := b.focused(); f.Name != "Carry "+card {
+			t.Errorf("the focus went to %q", f.Name)
+		}
+	}
+	carry(kb.ArrowRight, 2, "Moved to In progress.", "In progress")
+	carry(kb.ArrowLeft, 1, "Not moved.", "In progress")
+	b.expects = 409 // that step
+	b.quiet(t)
+	carry(kb.ArrowRight, 1, "Moved to Resolved.", "Resolved")
+	carry(kb.ArrowLeft, 3, "Moved to Open.", "Open")
+	b.accessible("the board", everything)
 	b.quiet(t)
 }
