@@ -85,19 +85,17 @@ func tables(ctx context.Context, q querier, schema string) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// nextGeneration removes what earlier attempts left and makes the tables of the next generation, without their indexes.
+// nextGeneration removes what earlier attempts left and makes the tables of the next generation, without their indexes. Its number is
+// none of theirs: one of them may still be at work, and not know yet that it has lost its lock.
 func (e *Engine) nextGeneration(ctx context.Context, p Projection) (generation int, err error) {
+	if err := e.pool.QueryRow(ctx, `select greatest(p.generation, p.previous, (select max(c.generation) from log.checkpoint c where c.projection = p.name)) + 1
+		from log.projection p where p.name = $1`, p.Name).Scan(&generation); err != nil {
+		return 0, err
+	}
 	if err := e.sweep(ctx, p); err != nil {
 		return 0, err
 	}
-	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `select greatest(generation, previous) + 1 from log.projection where name = $1`, p.Name).Scan(&generation)
-		if err != nil {
-			return err
-		}
-		return install(ctx, tx, p, generation)
-	})
-	return generation, err
+	return generation, pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return install(ctx, tx, p, generation) })
 }
 
 // sweep removes all generations but the live one and the one to switch back to. The caller is alone with the projection.
@@ -124,11 +122,16 @@ func (e *Engine) sweep(ctx context.Context, p Projection) error {
 	return nil
 }
 
-// drop removes a generation, even when ctx has ended.
+// drop removes a generation, even when ctx has ended; but not one that is read, or to switch back to.
 func (e *Engine) drop(ctx context.Context, p Projection, generation int) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropLimit)
 	defer cancel()
 	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		var kept bool
+		err := tx.QueryRow(ctx, `select coalesce($2 in (generation, previous), false) from log.projection where name = $1 for update`, p.Name, generation).Scan(&kept)
+		if err != nil || kept {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `drop schema if exists `+schemaName(p.Name, generation)+` cascade`); err != nil {
 			return err
 		}

@@ -3,8 +3,10 @@ package projection_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -189,4 +191,96 @@ func TestOnlyOneRebuildAtATime(t *testing.T) {
 	if err := e.Rebuild(t.Context(), "nothing", nobody); !errors.Is(err, projection.ErrUnknown) {
 		t.Fatalf("rebuild of nothing: %v", err)
 	}
+}
+
+// takeover is another node that rebuilds, after the connection was cut that made the first rebuild alone.
+func (h *house) takeover() {
+	h.t.Helper()
+	h.exec(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and objsubid = 2
+		and database = (select oid from pg_database where datname = current_database())`)
+	other, err := projection.New(h.log, h.engine, slog.New(slog.DiscardHandler), totals(1, new(bool)))
+	for err == nil {
+		if err = other.Rebuild(h.t.Context(), "totals", nobody); err == nil {
+			return
+		}
+		if errors.Is(err, projection.ErrRebuilding) { // the server has not noticed yet
+			time.Sleep(time.Millisecond)
+			err = nil
+		}
+	}
+	h.t.Error(err)
+}
+
+// What another node has built meanwhile is left alone by a rebuild that has lost its lock and does not know.
+func TestRebuildThatLostItsLockWhileItFolds(t *testing.T) {
+	h := open(t, 1)
+	a := uuid.New()
+	e, _ := h.run(nil, totals(1, new(bool)))
+	h.total(a, h.add(a, "x", 1, 2, 3))
+	taken := false
+	err := e.Rebuild(t.Context(), "totals", func(int64, int64) {
+		if !taken {
+			taken = true
+			h.takeover()
+		}
+	})
+	if err == nil {
+		t.Error("it ended well")
+	}
+	h.want(h.total(a, h.add(a, "x", 4)), "sum-x", "10/4")
+}
+
+func TestRebuildThatLostItsLockBeforeItSwitches(t *testing.T) {
+	h := open(t, 1)
+	a := uuid.New()
+	h.run(nil, totals(1, new(bool)))
+	h.total(a, h.add(a, "x", 1, 2, 3))
+	gate, err := pgx.Connect(t.Context(), h.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gate.Close(t.Context())
+	if _, err := gate.Exec(t.Context(), `select pg_advisory_lock(4711)`); err != nil {
+		t.Fatal(err)
+	}
+	p := totals(1, new(bool))
+	p.Indexes = `select pg_advisory_xact_lock(4711)`
+	slow, err := projection.New(h.log, h.engine, slog.New(slog.DiscardHandler), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- slow.Rebuild(t.Context(), "totals", nobody) }()
+	for h.count(`select count(*) from pg_locks where locktype = 'advisory' and not granted`) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	h.takeover()
+	if _, err := gate.Exec(t.Context(), `select pg_advisory_unlock(4711)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("it ended well")
+	}
+	h.want(h.total(a, h.add(a, "x", 4)), "sum-x", "10/4")
+}
+
+// The number of a generation that was removed is given again, so one that failed long ago may have that of the live one.
+func TestWhatIsReadIsNotRemoved(t *testing.T) {
+	h := open(t, 1)
+	a := uuid.New()
+	e, _ := h.run(nil, totals(1, new(bool)))
+	h.total(a, h.add(a, "x", 1))
+	if err := e.Rebuild(t.Context(), "totals", nobody); err != nil {
+		t.Fatal(err)
+	}
+	for generation := range 3 {
+		if err := e.Drop(t.Context(), "totals", generation); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.want(h.total(a, h.add(a, "x", 1)), "sum-x", "2/2")
+	if err := e.SwitchBack(t.Context(), "totals"); err != nil {
+		t.Fatal(err)
+	}
+	h.want(h.total(a, h.add(a, "x", 1)), "sum-x", "3/3")
 }

@@ -16,8 +16,11 @@ var ErrNoPrevious = errors.New("no previous generation")
 // switchTo holds the live checkpoints still, folds what is left up to them, and makes this generation the one that is read.
 func (g *generation) switchTo(ctx context.Context) error {
 	err := pgx.BeginFunc(ctx, g.pool, func(tx pgx.Tx) error {
-		b, err := readBlue(ctx, tx, g.Name, ` for update of c`)
+		b, err := readBlue(ctx, tx, g.Name, ` for update of c, p`)
 		if err != nil {
+			return err
+		}
+		if err := g.intact(ctx, tx); err != nil {
 			return err
 		}
 		if err := g.catchUp(ctx, tx, b.positions); err != nil {
@@ -38,6 +41,16 @@ func (g *generation) switchTo(ctx context.Context) error {
 		return fmt.Errorf("switch: %w", err)
 	}
 	return nil
+}
+
+// intact fails where another rebuild has removed this generation: it may, once the connection is lost that made this one alone.
+func (g *generation) intact(ctx context.Context, tx pgx.Tx) error {
+	var lanes int
+	err := tx.QueryRow(ctx, `select count(*) from log.checkpoint where projection = $1 and generation = $2`, g.Name, g.number).Scan(&lanes)
+	if err == nil && lanes != len(g.lanes) {
+		err = errFenced
+	}
+	return err
 }
 
 // catchUp folds in a transaction what is missing up to positions. It is little: the rest was folded before.
