@@ -14,7 +14,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/streamflow/streamflow/api"
 	"github.com/streamflow/streamflow/api/guard/password"
@@ -60,7 +59,7 @@ func newSite(t *testing.T) *site {
 	must(t, err)
 	t.Cleanup(l.Close)
 	c := &commands.Commands{Log: l, Pool: pool, Now: time.Now}
-	engine, reader := project(t, url, l, pool)
+	engine, reader := project(t, url, l)
 	handler, err := api.New(api.Config{Commands: c, Reader: reader, Projector: engine, Themes: twoThemes})
 	must(t, err)
 	s := &site{t: t, handler: conform(t, handler), routes: handler.(chi.Routes), commands: c, reader: reader}
@@ -74,8 +73,11 @@ func newSite(t *testing.T) *site {
 }
 
 // project folds the log into the read models until the test ends.
-func project(t *testing.T, url string, l *eventstore.Log, pool *pgxpool.Pool) (*projection.Engine, *projection.Reader) {
+func project(t *testing.T, url string, l *eventstore.Log) (*projection.Engine, *projection.Reader) {
 	t.Helper()
+	pool, err := migrations.Role(t.Context(), url, "engine", nil)
+	must(t, err)
+	t.Cleanup(pool.Close)
 	engine, err := projection.New(l, pool, slog.New(slog.DiscardHandler), projections.All()...)
 	must(t, err)
 	must(t, engine.Install(t.Context()))

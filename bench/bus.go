@@ -9,6 +9,7 @@ import (
 
 	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/eventstore/relay"
+	"github.com/streamflow/streamflow/migrations"
 )
 
 const (
@@ -105,7 +106,13 @@ func until(ctx context.Context, h *house, pid, events int, run func(context.Cont
 
 // newProjector makes a projector as `serve` does. With a bus it follows that.
 func newProjector(ctx context.Context, h *house, b *bus, all ...projection.Projection) (*projection.Engine, error) {
-	e, err := projection.New(h.log, h.pool, quiet, all...)
+	var err error
+	if h.own == nil {
+		if h.own, err = migrations.Role(ctx, h.url, "engine", nil); err != nil {
+			return nil, err
+		}
+	}
+	e, err := projection.New(h.log, h.own, quiet, all...)
 	if err != nil {
 		return nil, err
 	}

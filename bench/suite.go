@@ -102,6 +102,7 @@ type house struct {
 	url   string
 	admin *pgxpool.Pool
 	pool  *pgxpool.Pool // engine role
+	own   *pgxpool.Pool // of its projectors; nil without one
 	log   *eventstore.Log
 
 	registry *eventstore.Registry
@@ -159,7 +160,7 @@ func (h *house) close() {
 	if h.log != nil {
 		h.log.Close()
 	}
-	for _, p := range []*pgxpool.Pool{h.pool, h.admin} {
+	for _, p := range []*pgxpool.Pool{h.own, h.pool, h.admin} {
 		if p != nil {
 			p.Close()
 		}

@@ -142,6 +142,9 @@ func (l *Log) Close() {
 // Registry lists the event types the log was opened with.
 func (l *Log) Registry() *Registry { return l.registry }
 
+// Uses tells whether the log reads through a pool: who holds a lock that others of the pool wait for must not wait for it.
+func (l *Log) Uses(pool *pgxpool.Pool) bool { return l.pool == pool }
+
 // Lanes is how many there are; they are numbered from 1.
 func (l *Log) Lanes() int { return len(l.lanes) }
 

@@ -36,13 +36,13 @@ func open(t *testing.T) *house {
 	ctx := t.Context()
 	url := pgtest.New(t, "migrated", func(ctx context.Context, url string) error { _, err := migrations.Up(ctx, url, 0); return err })
 	pools := map[string]*pgxpool.Pool{}
-	for _, role := range []string{"engine", "app", "staff"} {
+	for name, role := range map[string]string{"engine": "engine", "projector": "engine", "app": "app", "staff": "staff"} {
 		pool, err := migrations.Role(ctx, url, role, func(c *pgxpool.Config) { c.MaxConns = 4 })
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(pool.Close)
-		pools[role] = pool
+		pools[name] = pool
 	}
 	if err := eventstore.Create(ctx, pools["engine"], 2); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func open(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	e, err := projection.New(l, pools["engine"], slog.New(slog.DiscardHandler), projections.All()...)
+	e, err := projection.New(l, pools["projector"], slog.New(slog.DiscardHandler), projections.All()...)
 	if err != nil {
 		t.Fatal(err)
 	}

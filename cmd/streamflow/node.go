@@ -35,6 +35,7 @@ type node struct {
 	told     bool               // in the connection file, how to reach what this process runs
 
 	engine, app, staff *pgxpool.Pool
+	projecting         *pgxpool.Pool // in the engine role too, for the projector alone
 	log                *eventstore.Log
 	seals              *seal.Store
 	projector          *projection.Engine
@@ -199,6 +200,9 @@ func (n *node) openLog(ctx context.Context) (err error) {
 	if n.engine, err = migrations.Role(ctx, n.url, "engine", nil); err != nil {
 		return err
 	}
+	if n.projecting, err = migrations.Role(ctx, n.url, "engine", nil); err != nil {
+		return err
+	}
 	if n.app, err = migrations.Role(ctx, n.url, "app", nil); err != nil {
 		return err
 	}
@@ -228,7 +232,7 @@ func (n *node) openLog(ctx context.Context) (err error) {
 		return err
 	}
 	n.seals = seal.NewStore(n.engine, sealing)
-	n.projector, err = projection.New(n.log, n.engine, n.config.logger, projections.All()...)
+	n.projector, err = projection.New(n.log, n.projecting, n.config.logger, projections.All()...)
 	if err != nil {
 		return err
 	}
@@ -280,7 +284,7 @@ func (n *node) close() {
 	if n.log != nil {
 		n.log.Close()
 	}
-	for _, pool := range []*pgxpool.Pool{n.staff, n.app, n.engine} {
+	for _, pool := range []*pgxpool.Pool{n.staff, n.app, n.projecting, n.engine} {
 		if pool != nil {
 			pool.Close()
 		}

@@ -47,7 +47,9 @@ func child(url string) {
 	fail(err)
 	l, err := eventstore.Open(ctx, eventstore.Config{Pool: pool, Registry: registry, MasterKey: eventstore.NewMasterKey()})
 	fail(err)
-	e, err := projection.New(l, pool, slog.New(slog.DiscardHandler), totals(1, new(bool)))
+	own, err := migrations.Role(ctx, url, "engine", nil)
+	fail(err)
+	e, err := projection.New(l, own, slog.New(slog.DiscardHandler), totals(1, new(bool)))
 	fail(err)
 	fail(e.Install(ctx))
 	if os.Getenv("STREAMFLOW_FAILPOINT") == "switch.commit" {
@@ -94,6 +96,7 @@ func TestDatabaseStoppedWhileProjecting(t *testing.T) {
 		if i == 100 {
 			server.Kill()
 			server.WaitReady()
+			h.logPool.Reset() // what is added next is not to find the connections that died
 		}
 		h.add(a, "x", i)
 		sum += i

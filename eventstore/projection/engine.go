@@ -47,8 +47,12 @@ type Engine struct {
 	idle        time.Duration // idleLook; a test that wants to see who woke the projector makes it longer
 }
 
-// New checks the projections. pool has connections in the engine role.
+// New checks the projections. pool has connections in the engine role, and is not the log's: while a rebuild holds the checkpoints it
+// reads the log, and would wait for a connection that the lanes have which wait for the checkpoints.
 func New(l *eventstore.Log, pool *pgxpool.Pool, logger *slog.Logger, projections ...Projection) (*Engine, error) {
+	if l.Uses(pool) {
+		return nil, errors.New("projections need connections of their own, beside the log's")
+	}
 	names := map[string]bool{}
 	projections = slices.Clone(projections)
 	for i, p := range projections {

@@ -48,11 +48,12 @@ func totals(version int, superstitious *bool) projection.Projection {
 }
 
 type house struct {
-	t      *testing.T
-	url    string
-	log    *eventstore.Log
-	engine *pgxpool.Pool
-	reader *projection.Reader
+	t       *testing.T
+	url     string
+	log     *eventstore.Log
+	logPool *pgxpool.Pool
+	engine  *pgxpool.Pool
+	reader  *projection.Reader
 }
 
 func open(t *testing.T, lanes int) *house {
@@ -64,13 +65,13 @@ func openOn(t *testing.T, url string, lanes int) *house {
 	t.Helper()
 	ctx := t.Context()
 	pools := map[string]*pgxpool.Pool{}
-	for _, role := range []string{"engine", "app", "staff"} {
-		pool, err := migrations.Role(ctx, url, role, func(c *pgxpool.Config) { c.MaxConns = 8 })
+	for name, role := range map[string]string{"log": "engine", "engine": "engine", "app": "app", "staff": "staff"} {
+		pool, err := migrations.Role(ctx, url, role, func(c *pgxpool.Config) { c.MaxConns = 4 }) // the least that a node has
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(pool.Close)
-		pools[role] = pool
+		pools[name] = pool
 	}
 	if err := eventstore.Create(ctx, pools["engine"], lanes); err != nil {
 		t.Fatal(err)
@@ -79,12 +80,12 @@ func openOn(t *testing.T, url string, lanes int) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := eventstore.Open(ctx, eventstore.Config{Pool: pools["engine"], Registry: registry, MasterKey: eventstore.NewMasterKey()})
+	l, err := eventstore.Open(ctx, eventstore.Config{Pool: pools["log"], Registry: registry, MasterKey: eventstore.NewMasterKey()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	return &house{t, url, l, pools["engine"], projection.NewReader(pools["app"], pools["staff"])}
+	return &house{t, url, l, pools["log"], pools["engine"], projection.NewReader(pools["app"], pools["staff"])}
 }
 
 // add appends amounts to a stream and returns where the last is visible.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -283,4 +284,35 @@ func TestWhatIsReadIsNotRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.want(h.total(a, h.add(a, "x", 1)), "sum-x", "3/3")
+}
+
+// Lanes that wait for the checkpoints a rebuild holds have all of the projector's connections, and the rebuild reads the log all the same.
+func TestRebuildUnderLoadOfMoreLanesThanConnections(t *testing.T) {
+	h := open(t, 8)
+	e, _ := h.run(nil, totals(1, new(bool)))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, err := projection.New(h.log, h.logPool, slog.New(slog.DiscardHandler), totals(1, new(bool))); err == nil {
+		t.Error("a projector takes the log's connections")
+	}
+	var appending sync.WaitGroup
+	ended := make(chan struct{})
+	for range 8 {
+		appending.Go(func() {
+			for tenant := uuid.New(); ; h.add(tenant, "x", 1) {
+				select {
+				case <-ended:
+					return
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+		})
+	}
+	for range 3 {
+		if err := e.Rebuild(ctx, "totals", nobody); err != nil {
+			t.Error(err)
+		}
+	}
+	close(ended)
+	appending.Wait()
 }
