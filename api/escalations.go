@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain/escalation"
 	"github.com/streamflow/streamflow/eventstore"
@@ -44,8 +47,8 @@ func (s *server) progress(kind string) func(context.Context, commands.Caller, st
 // inOneTenant is for writes of staff to a tenant's record: it has to be said whose.
 func inOneTenant(run func(request) (answer, error)) func(request) (answer, error) {
 	return func(q request) (answer, error) {
-		if err := inTenant(q); err != nil {
-			return answer{}, err
+		if q.tenant == uuid.Nil {
+			return answer{}, problem.Invalid(problem.FieldError{Field: tenantHeader, Code: problem.FieldRequired, Message: "must name the tenant whose record it is"})
 		}
 		return run(q)
 	}

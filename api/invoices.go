@@ -36,29 +36,30 @@ func (s *server) recordRoutes() []route {
 
 // invoiceRoutes lists the routes of a tenant's own invoices.
 func (s *server) invoiceRoutes() []route {
+	writes := func(run func(request) (answer, error)) frame { return s.command(billers, inOneTenant(run)) }
 	shown := commands.Record[invoice.State]{}
 	return []route{
 		{on: "POST /api/v2/invoices", id: "createInvoice", summary: "Drafts an invoice", gives: replies{201: shown},
 			takes: newInvoice{Details: invoice.Details{OrganizationID: "0198c0de-0000-7000-8000-000000000001", Currency: "USD", DueDate: "2026-02-01",
 				Lines: []invoice.Line{{Description: "Work", Quantity: money.Int(2), UnitAmount: 10_000, TaxRatePercent: money.Int(19)}}}},
-			frame: s.command(billers, s.createInvoice)},
+			frame: writes(s.createInvoice)},
 		{on: "GET /api/v2/invoices/{id}", id: "getInvoice", summary: "Shows an invoice", query: ofRecord, gives: replies{200: shown},
 			frame: s.reading(readers, record(s, s.Commands.Invoice))},
 		s.historyRoute("invoices", "invoice", invoice.Stream),
 		{on: "PATCH /api/v2/invoices/{id}", id: "updateInvoice", summary: "Changes the given fields of a draft", takes: domain.Patch[invoice.Details]{},
-			gives: replies{200: shown}, codes: transition, frame: s.command(billers, s.updateInvoice)},
+			gives: replies{200: shown}, codes: transition, frame: writes(s.updateInvoice)},
 		{on: "POST /api/v2/invoices/{id}/credit", id: "creditInvoice", summary: "Takes part of an issued invoice back, by lines or by an amount", takes: invoice.Credit{},
-			gives: replies{200: shown}, codes: transition, frame: s.command(billers, action(s.Commands.CreditInvoice, s.Commands.Invoice))},
+			gives: replies{200: shown}, codes: transition, frame: writes(action(s.Commands.CreditInvoice, s.Commands.Invoice))},
 		{on: "POST /api/v2/invoices/{id}/dispute", id: "disputeInvoice", summary: "Says that the payer contests the invoice", takes: invoice.Dispute{}, gives: replies{200: shown},
-			codes: transition, frame: s.command(billers, action(s.Commands.DisputeInvoice, s.Commands.Invoice))},
+			codes: transition, frame: writes(action(s.Commands.DisputeInvoice, s.Commands.Invoice))},
 		{on: "POST /api/v2/invoices/{id}/issue", id: "issueInvoice", summary: "Issues a draft under the next number", takes: invoice.Issue{}, gives: replies{200: shown},
-			codes: transition, frame: s.command(billers, action(s.Commands.IssueInvoice, s.Commands.Invoice))},
+			codes: transition, frame: writes(action(s.Commands.IssueInvoice, s.Commands.Invoice))},
 		{on: "POST /api/v2/invoices/{id}/payments", id: "payInvoice", summary: "Records money that was received", takes: invoice.Pay{}, gives: replies{200: shown},
-			codes: transition, frame: s.command(billers, action(s.Commands.PayInvoice, s.Commands.Invoice))},
+			codes: transition, frame: writes(action(s.Commands.PayInvoice, s.Commands.Invoice))},
 		{on: "POST /api/v2/invoices/{id}/resolve-dispute", id: "resolveInvoiceDispute", summary: "Says that the payer no longer contests the invoice", takes: invoice.ResolveDispute{},
-			gives: replies{200: shown}, frame: s.command(billers, action(s.Commands.ResolveInvoiceDispute, s.Commands.Invoice))},
+			gives: replies{200: shown}, frame: writes(action(s.Commands.ResolveInvoiceDispute, s.Commands.Invoice))},
 		{on: "POST /api/v2/invoices/{id}/void", id: "voidInvoice", summary: "Takes an invoice back that nobody paid", takes: invoice.Void{}, gives: replies{200: shown},
-			codes: transition, frame: s.command(billers, action(s.Commands.VoidInvoice, s.Commands.Invoice))},
+			codes: transition, frame: writes(action(s.Commands.VoidInvoice, s.Commands.Invoice))},
 	}
 }
 

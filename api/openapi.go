@@ -99,7 +99,7 @@ func headerParameters() map[string]*huma.Param {
 		"IfMatch":     {Name: "If-Match", In: "header", Schema: text, Description: "The ETag that the record must still have"},
 		"Cursor":      {Name: CursorHeader, In: "header", Schema: text, Description: "A position that the read must have passed"},
 		"Portal":      {Name: portalHeader, In: "header", Schema: choiceParameter("", "", user.Portals...).form, Description: "Chooses among several sessions"},
-		"Tenant":      {Name: "StreamFlow-Tenant", In: "header", Schema: tenantParameter.form, Description: "The tenant that staff acts for"},
+		"Tenant":      {Name: tenantHeader, In: "header", Schema: tenantParameter.form, Description: "The tenant that staff acts for"},
 		"Correlation": {Name: guard.CorrelationHeader, In: "header", Schema: text, Description: "Follows the request through the log; made where none is sent"},
 	}
 }

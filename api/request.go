@@ -20,6 +20,9 @@ import (
 	"github.com/streamflow/streamflow/eventstore"
 )
 
+// tenantHeader names the tenant that staff writes for.
+const tenantHeader = "StreamFlow-Tenant"
+
 // decode reads the body into v, strictly. An empty body is an empty object: most actions need none.
 func decode(r *http.Request, v any) error {
 	body := guard.Body(r.Context())
@@ -116,7 +119,7 @@ func (s *server) permit(r *http.Request, roles []string) (request, error) {
 	}
 	named := r.URL.Query().Get("tenantId")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		named = r.Header.Get("StreamFlow-Tenant")
+		named = r.Header.Get(tenantHeader)
 	}
 	if named == "" {
 		return q, nil
