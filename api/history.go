@@ -15,10 +15,7 @@ import (
 func (s *server) historyRoute(list, one string, stream func(id string) string) route {
 	return route{on: "GET /api/v2/" + list + "/{id}/history", id: "get" + strings.ToUpper(one[:1]) + one[1:] + "History", summary: "Lists the events of one of the " + list + ", the newest first",
 		query: slices.Concat(ofPage, []parameter{tenantParameter}), gives: replies{200: page[history.Item]{}},
-		frame: s.reading(readers, func(w http.ResponseWriter, q request, m moment) error {
-			if err := inTenant(q); err != nil {
-				return err
-			}
+		frame: s.readingOne(eventstore.Stream(stream("")).Category(), func(w http.ResponseWriter, q request, m moment) error {
 			return s.history(w, q, m, stream(q.id))
 		})}
 }

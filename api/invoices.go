@@ -24,13 +24,13 @@ func (s *server) recordRoutes() []route {
 		{on: "POST /api/v2/organizations", id: "createOrganization", summary: "Makes a company known", takes: organization.Details{Name: "Acme"},
 			gives: replies{201: commands.Record[organization.State]{}}, codes: []problem.Code{problem.DuplicateOrganization}, frame: s.command(sellers, s.createOrganization)},
 		{on: "GET /api/v2/organizations/{id}", id: "getOrganization", summary: "Shows an organization", query: ofRecord,
-			gives: replies{200: commands.Record[organization.State]{}}, frame: s.reading(readers, record(s, s.Commands.Organization))},
+			gives: replies{200: found[organization.State]{}}, frame: record(s, organization.Category, s.Commands.Organization)},
 		{on: "GET /api/v2/contacts/{id}", id: "getContact", summary: "Shows a contact", query: ofRecord,
-			gives: replies{200: commands.Record[contact.State]{}}, frame: s.reading(readers, record(s, s.Commands.Contact))},
+			gives: replies{200: found[contact.State]{}}, frame: record(s, contact.Category, s.Commands.Contact)},
 		{on: "GET /api/v2/opportunities/{id}", id: "getOpportunity", summary: "Shows an opportunity", query: ofRecord,
-			gives: replies{200: commands.Record[opportunity.State]{}}, frame: s.reading(readers, record(s, s.Commands.Opportunity))},
+			gives: replies{200: found[opportunity.State]{}}, frame: record(s, opportunity.Category, s.Commands.Opportunity)},
 		{on: "GET /api/v2/escalations/{id}", id: "getEscalation", summary: "Shows an escalation", query: ofRecord,
-			gives: replies{200: commands.Record[escalation.State]{}}, frame: s.reading(readers, record(s, s.Commands.Escalation))},
+			gives: replies{200: found[escalation.State]{}}, frame: record(s, escalation.Category, s.Commands.Escalation)},
 	}
 }
 
@@ -43,8 +43,8 @@ func (s *server) invoiceRoutes() []route {
 			takes: newInvoice{Details: invoice.Details{OrganizationID: "0198c0de-0000-7000-8000-000000000001", Currency: "USD", DueDate: "2026-02-01",
 				Lines: []invoice.Line{{Description: "Work", Quantity: money.Int(2), UnitAmount: 10_000, TaxRatePercent: money.Int(19)}}}},
 			frame: writes(s.createInvoice)},
-		{on: "GET /api/v2/invoices/{id}", id: "getInvoice", summary: "Shows an invoice", query: ofRecord, gives: replies{200: shown},
-			frame: s.reading(readers, record(s, s.Commands.Invoice))},
+		{on: "GET /api/v2/invoices/{id}", id: "getInvoice", summary: "Shows an invoice", query: ofRecord, gives: replies{200: found[invoice.State]{}},
+			frame: record(s, invoice.Category, s.Commands.Invoice)},
 		s.historyRoute("invoices", "invoice", invoice.Stream),
 		{on: "PATCH /api/v2/invoices/{id}", id: "updateInvoice", summary: "Changes the given fields of a draft", takes: domain.Patch[invoice.Details]{},
 			gives: replies{200: shown}, codes: transition, frame: writes(s.updateInvoice)},
@@ -85,26 +85,6 @@ func (s *server) createInvoice(q request) (answer, error) {
 	}
 	out, err := s.Commands.CreateInvoice(q.Context(), q.caller, invoice.Create{Details: body.Details, Disputed: body.Disputed})
 	return created(q, out, err, "/api/v2/invoices/", s.Commands.Invoice)
-}
-
-// record answers one record as of the moment asked.
-func record[S any](s *server, read func(context.Context, uuid.UUID, string, int64) (commands.Record[S], error)) func(http.ResponseWriter, request, moment) error {
-	return func(w http.ResponseWriter, q request, m moment) error {
-		if err := inTenant(q); err != nil {
-			return err
-		}
-		until := m.position(s.Commands.Log.LaneOf(q.tenant))
-		if until == 0 {
-			return commands.ErrNotFound // before the first event there was nothing
-		}
-		record, err := read(q.Context(), q.tenant, q.id, until)
-		if err != nil {
-			return err
-		}
-		w.Header().Set("ETag", etag(record.Version))
-		s.write(w, q.Request, http.StatusOK, record)
-		return nil
-	}
 }
 
 // created renders the record that a command made.

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain"
@@ -21,8 +19,8 @@ func (s *server) leadRoutes() []route {
 		{on: "POST /api/v2/leads", id: "createLead", summary: "Takes a lead in", gives: replies{201: shown},
 			takes: lead.Details{Name: "Ann Lee", Company: "Acme", Email: "ann@acme.example", Source: "web", Value: money.Of(250_000, "USD")},
 			codes: []problem.Code{problem.DuplicateLead}, frame: s.command(sellers, s.createLead)},
-		{on: "GET /api/v2/leads/{id}", id: "getLead", summary: "Shows a lead", query: ofRecord, gives: replies{200: shown},
-			frame: s.reading(readers, record(s, s.Commands.Lead))},
+		{on: "GET /api/v2/leads/{id}", id: "getLead", summary: "Shows a lead", query: ofRecord, gives: replies{200: found[lead.State]{}},
+			frame: record(s, lead.Category, s.Commands.Lead)},
 		{on: "PATCH /api/v2/leads/{id}", id: "updateLead", summary: "Changes the given fields of a lead", takes: domain.Patch[lead.Details]{}, gives: replies{200: shown},
 			codes: []problem.Code{problem.DuplicateLead, problem.InvalidTransition}, frame: s.command(sellers, s.updateLead)},
 		s.historyRoute("leads", "lead", lead.Stream),
@@ -146,12 +144,4 @@ func (s *server) convertLead(q request) (answer, error) {
 		a.location = "/api/v2/opportunities/" + record.State.ConvertedTo.OpportunityID
 	}
 	return a, err
-}
-
-// inTenant is the tenant that a single record is looked for in; staff must name it.
-func inTenant(q request) error {
-	if q.tenant == uuid.Nil {
-		return problem.Invalid(problem.FieldError{Field: "tenantId", Code: problem.FieldRequired, Message: "must name the tenant whose record it is"})
-	}
-	return nil
 }

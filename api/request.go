@@ -88,6 +88,7 @@ type request struct {
 	who principal
 	// tenant is whose records it is about: the user's own, or the one that staff names; uuid.Nil for all.
 	tenant uuid.UUID
+	looked bool            // staff did not name it, and it was looked for
 	id     string          // of the record that the address names
 	caller commands.Caller // of a command only
 }

@@ -3,6 +3,7 @@ package projections
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -228,4 +229,17 @@ func (l List) Read(ctx context.Context, r *projection.Reader, q projection.Query
 		cursor = at
 	}
 	return rows, cursor, err
+}
+
+// TenantOf is whose a record is, among all tenants; uuid.Nil where the read model knows none. What the platform itself bills is no tenant's.
+func TenantOf(ctx context.Context, r *projection.Reader, q projection.Query, kind, id string) (tenant uuid.UUID, err error) {
+	q.Projection = Records.Name
+	_, err = r.Read(ctx, q, func(ctx context.Context, tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, "select tenant from item where id = $1 and until is null and kind = $2 and tenant <> $3", id, kind, eventstore.ProviderSpace).Scan(&tenant)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return tenant, err
 }

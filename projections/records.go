@@ -28,7 +28,7 @@ import (
 //
 // A row holds between two positions. A list as of then is the same query as a list of now.
 var Records = projection.Projection{
-	Name: "records", Version: 2,
+	Name: "records", Version: 3,
 	Schema: `
 		create table item (
 			tenant uuid not null, kind text not null, id uuid not null, lane smallint not null, since bigint not null, until bigint,
@@ -37,7 +37,7 @@ var Records = projection.Projection{
 			score integer not null, amount bigint not null, number bigint not null, day text collate "C" not null, issued text collate "C" not null,
 			disputed boolean not null, respond_by timestamptz, resolve_by timestamptz, response_breached boolean not null, resolve_breached boolean not null,
 			due timestamptz not null, next_breach timestamptz);
-		create unique index on item (tenant, id) where until is null;`,
+		create unique index on item (id, tenant) where until is null;`,
 	Indexes: `
 		create index on item (tenant, kind, created_at, id);
 		create index on item (kind, created_at, id);

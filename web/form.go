@@ -72,6 +72,8 @@ func recordOf[R any](s *server, v visit, k *kind) (record R, ok bool) {
 	case a.status != http.StatusOK || a.decode(&record) != nil:
 		s.fail(v, failure{Status: failed(a), Title: "No such " + k.noun, Text: a.fault().words()})
 		return record, false
+	case a.named(v):
+		return record, false
 	}
 	return record, true
 }

@@ -159,6 +159,7 @@ func TestStaffWorksInTheBooksThatItNames(t *testing.T) {
 	if res, body := post(invoicesPath+"/new", url.Values{"idempotencyKey": {"k"}}); res.StatusCode != 422 || len(f.invoices.writes) > 0 {
 		t.Errorf("a draft of nobody: %d %s", res.StatusCode, body)
 	}
+	holds(t, get(invoicesPath+"/i1/credit"), `<a href="/accountant/invoices/i1/credit?tenantId=t9">`) // leads there
 	f.invoices.reads = nil
 	holds(t, get(invoicesPath+"/i1?row=0&tenantId=t9"), `rel="next" href="/accountant/invoices/i2?row=1&amp;tenantId=t9"`, `/i1/credit?back=`, `href="/accountant/invoices/i1?at=c1&amp;row=0&amp;tenantId=t9"`)
 	if want := []string{"/api/v2/invoices/i1/history?tenantId=t9", "/api/v2/invoices/i1?tenantId=t9", "/api/v2/invoices"}; !slices.Equal(f.invoices.reads, want) {

@@ -51,6 +51,19 @@ func ofTenant(v visit, q url.Values) url.Values {
 	return q
 }
 
+// named leads to the address that names whose a record is, where the provider's staff asked for it by one that does not. The page's links and
+// forms need the name: staff writes in the books that it names alone.
+func (a *answer) named(v visit) bool {
+	var whose member
+	if v.r.Method == http.MethodPost || v.who.TenantID != "" || v.r.URL.Query().Get(tenantParameter) != "" || a.status != http.StatusOK || a.decode(&whose) != nil || whose.TenantID == "" {
+		return false
+	}
+	q := v.r.URL.Query()
+	q.Set(tenantParameter, whose.TenantID)
+	http.Redirect(v.w, v.r, v.r.URL.Path+"?"+q.Encode(), http.StatusSeeOther)
+	return true
+}
+
 // recorded asks the API for the record that the address names, as of the time that it names, and for its events. Where there is nothing to
 // show it answers by itself, and says that it has. A record that was not there yet has a page without facts.
 func recorded[R any](s *server, v visit, k *kind, people colleagues) (p recordPage, record R, ok bool) {
@@ -66,6 +79,9 @@ func recorded[R any](s *server, v visit, k *kind, people colleagues) (p recordPa
 	}
 	if history.status == http.StatusNotFound {
 		s.fail(v, failure{Status: http.StatusNotFound, Title: capital(k.noun) + " not found", Text: "There is no " + k.noun + " at this address. It may be another tenant's, or the link may be incomplete."})
+		return p, record, false
+	}
+	if a.named(v) {
 		return p, record, false
 	}
 	p.Shell = s.shell(v, capital(k.noun))
