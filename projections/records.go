@@ -41,6 +41,11 @@ var Records = projection.Projection{
 	Indexes: `
 		create index on item (tenant, kind, created_at, id);
 		create index on item (kind, created_at, id);
+		create index on item (tenant, kind, status, created_at, id) where until is null;
+		create index on item (tenant, kind, score, id) where until is null;
+		create index on item (tenant, kind, amount, id) where until is null;
+		create index on item (tenant, kind, name, id) where until is null;
+		create index on item (tenant, kind, day, id) where until is null;
 		create index on item (next_breach) where until is null and next_breach is not null;`,
 	Types: typesOf(lead.Events, typesOf(organization.Events, typesOf(contact.Events, typesOf(opportunity.Events,
 		typesOf(invoice.Events, typesOf(escalation.Events, nil)))))),
