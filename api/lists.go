@@ -73,6 +73,7 @@ type listItem[S any] struct {
 type listRead struct {
 	projections.List
 	query  projection.Query
+	asked  moment
 	at     eventstore.Cursor // nil is now
 	behind *projections.Row
 	text   string // to look for in personal fields, in lower case
@@ -80,7 +81,7 @@ type listRead struct {
 
 func (l listed[S]) route(name, summary string) route {
 	return route{on: "GET /api/v2/" + name, id: "list" + strings.ToUpper(name[:1]) + name[1:], summary: summary,
-		query: l.parameters(), gives: replies{200: exported{page[listItem[S]]{}, listItem[S]{}}},
+		query: l.parameters(), gives: replies{200: exported{modelPage[listItem[S]]{}, listItem[S]{}}},
 		frame: frame{scheme: bySession, limited: true, roles: readers, reads: true, codes: readModelCodes, serve: func(declared route) endpoint {
 			return func(w http.ResponseWriter, r *http.Request) error {
 				q, err := l.letIn(w, r, declared.frame)
@@ -147,7 +148,11 @@ func (l listed[S]) serve(w http.ResponseWriter, q request) error {
 		return err
 	}
 	w.Header().Set(CursorHeader, l.Commands.Log.Token(cursor))
-	answer := page[listItem[S]]{Items: items}
+	lag, err := l.lagOf(q.Context(), read.asked, cursor)
+	if err != nil {
+		return err
+	}
+	answer := modelPage[listItem[S]]{page[listItem[S]]{Items: items}, lag}
 	if next != nil {
 		answer.NextCursor = l.pageToken(q.Request, q.tenant, next.Key, next.ID)
 	}
@@ -169,7 +174,7 @@ func (l listed[S]) reading(q request) (listRead, error) {
 	for name, values := range q.URL.Query() {
 		asked[name] = values[0]
 	}
-	read := listRead{query: query, at: m.asOf()}
+	read := listRead{query: query, asked: m, at: m.asOf()}
 	if text, given := asked["q"]; given && l.personal != nil {
 		if read.text = strings.ToLower(strings.TrimSpace(text)); read.text == "" || len(read.text) > domain.MaxName {
 			return read, problem.Invalid(problem.FieldError{Field: "q", Code: "not_allowed", Message: "is 1 to 200 characters"})

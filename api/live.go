@@ -53,9 +53,11 @@ func (s *server) followStats(w http.ResponseWriter, r *http.Request, who princip
 	return s.stream(w, r, s.inPortalStill(q.portalRequest), func(st *stream) error { return s.tellStats(st, q, last, moved) })
 }
 
-// tellStats reads when something moved and, as windows end and rates fall by time alone, once a heartbeat.
+// tellStats reads when something moved and, as windows end and rates fall by time alone, once a heartbeat; sooner where something does not
+// arrive in the read model.
 func (s *server) tellStats(st *stream, q figuresRequest, last eventstore.Cursor, moved <-chan struct{}) error {
 	var told map[string]projections.Figure
+	var lag lagging
 	for {
 		select {
 		case <-moved: // it is read now
@@ -77,14 +79,18 @@ func (s *server) tellStats(st *stream, q figuresRequest, last eventstore.Cursor,
 			return err
 		case resumed:
 			told = figures.Stats
-		case !reflect.DeepEqual(figures.Stats, told):
-			told, last = figures.Stats, cursor
+		case !reflect.DeepEqual(figures.Stats, told) || figures.lagging != lag:
+			told, lag, last = figures.Stats, figures.lagging, cursor
 			if err := st.send(figures.Cursor, figures); err != nil {
 				return err
 			}
 		}
 		took := time.Since(begun)
-		if err := st.wait(moved); err != nil {
+		long := heartbeat
+		if !reflect.DeepEqual(cursor, q.asked.cursor) {
+			long = behindTold
+		}
+		if err := st.wait(moved, long); err != nil {
 			return err
 		}
 		if err := st.pause(max(liveGap, took*liveShare) - time.Since(begun)); err != nil {
@@ -118,7 +124,7 @@ func (s *server) followActivity(w http.ResponseWriter, q portalRequest) error {
 			if after, err = s.tellActivity(st, q, after); err != nil {
 				return err
 			}
-			if err := st.wait(moved); err != nil {
+			if err := st.wait(moved, heartbeat); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 const (
 	behindWait    = 2 * time.Second  // for a read model to pass the cursor that a read carries
 	maxBehindWait = 30 * time.Second // where the caller would rather wait longer
+	behindTold    = 2 * time.Second  // that an event may take into a read model before answers say that they are behind
 )
 
 // moment is the point in the log that a read is about.
@@ -147,4 +149,37 @@ func dayOf(r *http.Request, m moment) (domain.Date, error) {
 		return "", problem.Invalid(problem.FieldError{Field: "on", Code: "invalid_date", Message: "is not a date like 2026-03-31"})
 	}
 	return on, nil
+}
+
+// lagging is a part of what is answered from a read model.
+type lagging struct {
+	BehindSince time.Time `json:"behindSince,omitzero" doc:"When the oldest event that this does not reflect was recorded; left out where it is up to date"`
+}
+
+// lagOf says whether an answer that reflects the log up to a cursor is older than the moment that was asked for.
+func (s *server) lagOf(ctx context.Context, asked moment, reflected eventstore.Cursor) (lagging, error) {
+	if asked.past {
+		return lagging{}, nil
+	}
+	var lanes []int16
+	var positions []int64
+	for lane, head := range asked.cursor {
+		if have := reflected[lane]; have.Epoch == head.Epoch && have.Position < head.Position {
+			lanes, positions = append(lanes, int16(lane)), append(positions, have.Position+1)
+		}
+	}
+	if lanes == nil {
+		return lagging{}, nil
+	}
+	next, err := s.Commands.Log.ReadPositions(ctx, lanes, positions)
+	if err != nil {
+		return lagging{}, err
+	}
+	var lag lagging
+	for _, e := range next {
+		if asked.time.Sub(e.RecordedAt) >= behindTold && (lag.BehindSince.IsZero() || e.RecordedAt.Before(lag.BehindSince)) {
+			lag.BehindSince = e.RecordedAt.UTC()
+		}
+	}
+	return lag, nil
 }

@@ -19,6 +19,12 @@ type page[T any] struct {
 	NextCursor *string `json:"nextCursor"`
 }
 
+// modelPage is one page of a list that is kept by a read model.
+type modelPage[T any] struct {
+	page[T] `json:",embed"`
+	lagging `json:",embed"`
+}
+
 const (
 	defaultLimit = 25
 	maxLimit     = 100

@@ -55,6 +55,8 @@ type Figures struct {
 	Cursor string                        `json:"cursor"`
 	At     time.Time                     `json:"at"`
 	Stats  map[string]projections.Figure `json:"stats"`
+
+	lagging `json:",embed"`
 }
 
 // figuresRequest is one about figures: whose, as of when.
@@ -62,18 +64,18 @@ type figuresRequest struct {
 	portalRequest
 	query  projection.Query
 	moment projections.Moment
+	asked  moment
 }
 
 func (s *server) askedFigures(r *http.Request, who principal) (q figuresRequest, err error) {
 	if q.portalRequest, err = inPortal(r, who); err != nil {
 		return q, err
 	}
-	var m moment
-	if q.query, m, err = s.modelQuery(r, q.tenant); err != nil {
+	if q.query, q.asked, err = s.modelQuery(r, q.tenant); err != nil {
 		return q, err
 	}
-	q.moment = projections.Moment{At: m.asOf(), Time: m.time}
-	q.moment.On, err = dayOf(r, m)
+	q.moment = projections.Moment{At: q.asked.asOf(), Time: q.asked.time}
+	q.moment.On, err = dayOf(r, q.asked)
 	return q, err
 }
 
@@ -101,5 +103,6 @@ func (s *server) figures(q figuresRequest) (Figures, eventstore.Cursor, error) {
 	if err != nil {
 		return Figures{}, nil, err
 	}
-	return Figures{s.Commands.Log.Token(cursor), q.moment.Time.UTC(), figures}, cursor, nil
+	lag, err := s.lagOf(q.Context(), q.asked, cursor)
+	return Figures{s.Commands.Log.Token(cursor), q.moment.Time.UTC(), figures, lag}, cursor, err
 }

@@ -148,9 +148,9 @@ func (st *stream) rest() error {
 	return nil
 }
 
-// wait rests until something moved, or for the length of a heartbeat.
-func (st *stream) wait(moved <-chan struct{}) error {
-	for until := st.now().Add(heartbeat); st.now().Before(until); {
+// wait rests until something moved, or for so long.
+func (st *stream) wait(moved <-chan struct{}, long time.Duration) error {
+	for until := st.now().Add(long); st.now().Before(until); {
 		if err := st.rest(); err != nil {
 			return err
 		}

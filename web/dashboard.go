@@ -21,10 +21,11 @@ type board struct {
 	Sections []section
 	Query    url.Values // what the figures were asked for
 	At       time.Time  // when the figures held
-	AtField  string     // the time as the form shows it, empty for now
-	Message  string     // why there are no figures
-	Health   *health    // of the components; nil where the portal does not show it
-	Aging    *owed      // by how late it is; likewise
+	Lag      lagging
+	AtField  string  // the time as the form shows it, empty for now
+	Message  string  // why there are no figures
+	Health   *health // of the components; nil where the portal does not show it
+	Aging    *owed   // by how late it is; likewise
 }
 
 // kept is what another time is asked for with.
@@ -72,7 +73,7 @@ func (s *server) dashboard(v visit) {
 		return
 	}
 	b.Shell.Then = b.Query.Get("at") != ""
-	b.Sections, b.At = p.sections(figures, b.Query), figures.At
+	b.Sections, b.At, b.Lag = p.sections(figures, b.Query), figures.At, figures.lagging
 	switch {
 	case p.Name == "developer" && !b.Shell.Then:
 		b.Health = s.health(v)

@@ -39,10 +39,10 @@ func (s *server) escalationBoard(v visit, why refusal) {
 			p.status, p.Message = failed(a), a.fault().words()
 			break
 		}
-		if i == 0 {
-			p.Region = regionOf(v, k, view, a)
-		}
 		late = late || behind
+		if i == 0 {
+			p.Region = regionOf(v, k, view, a, found.lagging, late)
+		}
 		column := ui.BoardColumn{ID: status.name, Title: status.title, Tone: status.tone, Step: stepTo(status.name), Count: strconv.Itoa(len(found.Items))}
 		if found.NextCursor != "" {
 			column.Count += "+"

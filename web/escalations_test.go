@@ -28,6 +28,7 @@ type fakeDesk struct {
 	queries []url.Values      // of each list
 	refuse  string            // what every write is answered, with its status before it
 	due     time.Time         // of all of them
+	lag     string            // more of a list's answer: since when it is behind
 }
 
 func newFakeDesk() *fakeDesk {
@@ -120,7 +121,7 @@ func (f *fakeDesk) list(w http.ResponseWriter, r *http.Request) {
 		items = append(items, f.record(id))
 	}
 	w.Header().Set("StreamFlow-Cursor", "now")
-	fmt.Fprintf(w, `{"items":[%s],"nextCursor":%s}`, strings.Join(items, ","), next)
+	fmt.Fprintf(w, `{"items":[%s],"nextCursor":%s%s}`, strings.Join(items, ","), next, f.lag)
 }
 
 // write does what it is asked once for a key, where the status lets it.

@@ -94,6 +94,8 @@ type statsAnswer struct {
 	Cursor string            `json:"cursor"`
 	At     time.Time         `json:"at"`
 	Stats  map[string]figure `json:"stats"`
+
+	lagging `json:",embed"`
 }
 
 type figure struct {

@@ -24,7 +24,7 @@ type kind struct {
 }
 
 // The parameters of every list beside its own.
-var listParameters = []string{"sort", "cursor", "at"}
+var listParameters = []string{"sort", "cursor", "limit", "at"}
 
 // view is what an address asks of the list.
 func (k *kind) view(q url.Values) ui.View {
@@ -129,6 +129,8 @@ type listPage struct {
 type recordList[R any] struct {
 	Items      []R    `json:"items"`
 	NextCursor string `json:"nextCursor"`
+
+	lagging `json:",embed"`
 }
 
 // listed asks the API for what a list's address asks; false where nobody is signed in any more, which it answers itself.
@@ -147,7 +149,7 @@ func listed[R any](s *server, v visit, k *kind) (p listPage, list recordList[R],
 		p.status, p.Message = failed(a), a.fault().words()
 		return p, list, true
 	}
-	p.Region = regionOf(v, k, view, a)
+	p.Region = regionOf(v, k, view, a, list.lagging, late)
 	p.Notes = notes(v, k.notes, late, string(view.Address()))
 	p.Table.Next, p.Table.Range = list.NextCursor, whole(int64(len(list.Items)))+" on this page"
 	return p, list, true

@@ -117,7 +117,7 @@ func (p *portal) tilesOf(ctx context.Context, asked url.Values) func(id, data st
 			return "", err
 		}
 		var html bytes.Buffer
-		if err := tiles(p.sections(got, asked)).Render(ctx, &html); err != nil {
+		if err := tiles(p.sections(got, asked), got.lagging).Render(ctx, &html); err != nil {
 			return "", err
 		}
 		// An event's data ends at a line end, whichever kind, and so each line is one of its own.

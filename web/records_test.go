@@ -32,6 +32,7 @@ type fakeRecords struct {
 	refuse    string            // what every write is answered, with its status before it
 	refuseOne map[string]string // the same for each write to one record
 	behind    bool              // a read that carries a cursor is told to wait
+	lag       string            // more of a list's answer: since when it is behind
 }
 
 func newFakeRecords(api, letter, text, events string) *fakeRecords {
@@ -99,7 +100,7 @@ func (f *fakeRecords) list(w http.ResponseWriter, r *http.Request) {
 	if f.query.Get("q") == "nobody" {
 		items, next = nil, "null"
 	}
-	fmt.Fprintf(w, `{"items":[%s],"nextCursor":%s}`, strings.Join(items, ","), next)
+	fmt.Fprintf(w, `{"items":[%s],"nextCursor":%s%s}`, strings.Join(items, ","), next, f.lag)
 }
 
 func (f *fakeRecords) one(w http.ResponseWriter, r *http.Request) {

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -14,17 +15,31 @@ type region struct {
 	ID      string
 	Address string // of the page that it is a part of
 	Follow  string // where changes are told; empty where there are none, because it is as of then
+	lagging
+	late bool // it lacks what it was asked not to lack
 }
 
-// every is how many milliseconds pass until it is asked for again in any case: what is due comes nearer by time alone.
-func (r region) every() string { return "60000" }
+// lagging is a part of what the API answers from a read model.
+type lagging struct {
+	// BehindSince is when the oldest event that is not in it was recorded; zero where it is up to date.
+	BehindSince time.Time `json:"behindSince"`
+}
+
+// every is how many milliseconds pass until it is asked for again in any case: what is due comes nearer by time alone. What is missing may
+// be there soon, and nobody tells of it twice.
+func (r region) every() string {
+	if r.late || !r.BehindSince.IsZero() {
+		return "2000"
+	}
+	return "60000"
+}
 
 // regionOf is the region of a list, from the API's answer for it.
-func regionOf(v visit, k *kind, view ui.View, a *answer) region {
+func regionOf(v visit, k *kind, view ui.View, a *answer, lag lagging, late bool) region {
 	if view.Query.Get("at") != "" {
 		return region{}
 	}
-	return region{ID: k.noun + "s-region", Address: string(view.Address()), Follow: follow(v, k, a)}
+	return region{ID: k.noun + "s-region", Address: string(view.Address()), Follow: follow(v, k, a), lagging: lag, late: late}
 }
 
 // follow is where changes to a kind of record are told from what an answer reflects on, so that none is missed between the two.

@@ -5,14 +5,18 @@
 const container = document.querySelector("[data-live]");
 const state = document.querySelector("[data-state]");
 
+const say = (text, kind) => {
+  if (!state) return;
+  if (state.textContent !== text) state.textContent = text;
+  state.dataset.state = kind;
+};
+
+// The server may have said that what it sent is old.
+const sayLive = () => (document.querySelector("[data-behind]") ? say("Behind", "off") : say("Live", "on"));
+
 if (container && state) {
   let source = null;
   let retry = 0;
-
-  const say = (text, kind) => {
-    if (state.textContent !== text) state.textContent = text;
-    state.dataset.state = kind;
-  };
 
   const textOf = (tile) => tile.querySelector(".value").textContent;
 
@@ -26,6 +30,7 @@ if (container && state) {
       if (before.has(tile.id) && before.get(tile.id) !== textOf(tile)) tile.classList.add("changed");
     }
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    sayLive();
   };
 
   const close = () => {
@@ -37,7 +42,7 @@ if (container && state) {
   const open = () => {
     close();
     source = new EventSource(container.dataset.live);
-    source.addEventListener("open", () => say("Live", "on"));
+    source.addEventListener("open", sayLive);
     source.addEventListener("tiles", (event) => exchange(event.data));
     source.addEventListener("ended", () => location.reload()); // leads to the sign-in
     source.addEventListener("error", () => {

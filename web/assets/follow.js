@@ -1,15 +1,8 @@
 // Hears from the server that the records of a page changed, and has its region asked for again.
 {
   const region = document.querySelector("[data-follow]");
-  const state = document.querySelector("[data-state]");
   let source = null;
   let retry = 0;
-
-  const say = (text, kind) => {
-    if (!state) return;
-    if (state.textContent !== text) state.textContent = text;
-    state.dataset.state = kind;
-  };
 
   const close = () => {
     clearTimeout(retry);
@@ -20,7 +13,7 @@
   const open = () => {
     close();
     source = new EventSource(region.dataset.follow); // from what the region shows now
-    source.addEventListener("open", () => say("Live", "on"));
+    source.addEventListener("open", sayLive);
     source.addEventListener("changed", (event) => region.dispatchEvent(new CustomEvent("stale", { detail: event.data })));
     source.addEventListener("ended", () => location.assign(region.dataset.address)); // leads to the sign-in
     source.addEventListener("error", () => {

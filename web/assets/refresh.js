@@ -2,7 +2,6 @@
 // was typed stay, too, and nothing is exchanged under a finger that presses it.
 {
   const region = document.querySelector("[data-refresh]");
-  const state = document.querySelector("[data-state]");
 
   const same = (a, b) => a.nodeName === b.nodeName && a.id === b.id;
 
@@ -47,12 +46,6 @@
     }
   };
 
-  const say = (text, kind) => {
-    if (!state) return;
-    if (state.textContent !== text) state.textContent = text;
-    state.dataset.state = kind;
-  };
-
   // What had the focus may stand somewhere else now, as another element of the same name.
   const exchange = (fresh) => {
     const focused = region.contains(document.activeElement) ? document.activeElement : null;
@@ -64,35 +57,49 @@
 
   let timer = 0;
   let looked = -Infinity;
+  let took = 0;
+  let asking = false;
+  let missed; // what was told while an answer was on its way, which may not have it
   const later = (wait, after) => {
     clearTimeout(timer);
     if (!document.hidden) timer = setTimeout(look, wait, after);
   };
+  // Many tell at once where much happens, and a server that takes long to answer has others to answer too.
+  const soon = (after) => later(Math.max(0, looked + Math.max(200, 4 * took) - performance.now()), after);
   const look = async (after) => {
     clearTimeout(timer);
     if ("held" in region.dataset) return later(500, after); // a card is in the air
     looked = performance.now();
+    asking = true;
+    missed = undefined;
     const address = new URL(page(), location.href);
     if (after) address.searchParams.set("after", after);
+    let fresh = null;
     try {
       const answer = await fetch(address);
       if (answer.redirected) return location.assign(answer.url); // the sign-in
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(region.id);
-      if ("held" in region.dataset) return later(500, after);
-      if (answer.ok && fresh) exchange(fresh);
-      say(answer.ok && fresh ? "Live" : "Not up to date", answer.ok && fresh ? "on" : "off");
+      const text = await answer.text();
+      if (answer.ok) fresh = new DOMParser().parseFromString(text, "text/html").getElementById(region.id);
+      if (!fresh) say("Not up to date", "off");
     } catch {
       say("Reconnecting…", "off");
     }
-    later(Number(region.dataset.refresh));
+    asking = false;
+    took = performance.now() - looked;
+    if ("held" in region.dataset) return later(500, missed ?? after);
+    if (!fresh) return later(2000, missed ?? after); // nobody tells it again
+    exchange(fresh);
+    sayLive();
+    if (missed) soon(missed);
+    else later(Number(region.dataset.refresh));
   };
 
   if (region) {
     document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look()));
     window.addEventListener("pagehide", () => clearTimeout(timer));
     window.addEventListener("pageshow", (event) => event.persisted && look());
-    // Somebody who knows that it is not up to date says so, or has it as it is now. Many say so at once where much happens.
-    region.addEventListener("stale", ({ detail }) => later(Math.max(0, looked + 1000 - performance.now()), detail));
+    // Somebody who knows that it is not up to date says so, or has it as it is now.
+    region.addEventListener("stale", ({ detail }) => (asking ? (missed = detail) : soon(detail)));
     region.addEventListener("fresh", ({ detail }) => exchange(detail));
     if ("follow" in region.dataset) later(Number(region.dataset.refresh));
     else look();
