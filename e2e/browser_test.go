@@ -198,6 +198,9 @@ func (b *tab) visit(address string) int64 {
 	defer end()
 	answer, err := chromedp.Run(ctx, chromedp.NavigateResponse(app.url+address))
 	b.must("open "+address, err)
+	if answer == nil {
+		b.t.Fatalf("open %s: the page was left before it answered", address)
+	}
 	return answer.Status
 }
 

@@ -33,6 +33,9 @@ func TestFaultsAreSeen(t *testing.T) {
 		if !strings.Contains(fmt.Sprint(found), c.told) {
 			t.Errorf("%s was not seen: %q", c.name, found)
 		}
+		if strings.Contains(c.script, "location.assign") { // it is on its way there yet, and would take the next page for its own
+			b.await("the end of "+c.name, `location.protocol === "chrome-error:"`)
+		}
 	}
 
 	b.get("/leads")
