@@ -28,7 +28,9 @@ type madeRecord struct{ ID string }
 func TestLiveLeads(t *testing.T) {
 	t.Parallel()
 	c := app.client(t, "client")
-	change := func(path string, body any, into any) { app.ask(t, c, "client", "POST", "/api/v2/leads"+path, body, into) }
+	change := func(path string, body any, into any) {
+		app.ask(t, c, "client", "POST", "/api/v2/leads"+path, body, into)
+	}
 	list, record := open(t, "client", views[0]), open(t, "client", views[1])
 	list.get("/leads?source=live")
 	list.await("the stream", isLive)

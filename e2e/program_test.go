@@ -64,6 +64,7 @@ func run(m *testing.M) (code int) {
 // program is a running `streamflow serve --demo`.
 type program struct {
 	binary, data string
+	addr         string
 	command      *exec.Cmd
 	log          *buffer
 	url          string
@@ -95,7 +96,7 @@ var printed = regexp.MustCompile(`sign in to the (\w+) portal as (\S+) with (\S+
 
 // start builds the program, and starts it on a data folder and a port of its own.
 func start(dir string) (*program, error) {
-	p := &program{binary: filepath.Join(dir, "streamflow"), data: filepath.Join(dir, "data"), log: &buffer{}, accounts: map[string]account{}}
+	p := &program{binary: filepath.Join(dir, "streamflow"), data: filepath.Join(dir, "data"), accounts: map[string]account{}}
 	build := exec.Command("go", "build", "-o", p.binary, "./cmd/streamflow")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
@@ -105,24 +106,39 @@ func start(dir string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr := listener.Addr().String()
+	p.addr = listener.Addr().String()
 	_ = listener.Close() // the program takes it over
-	p.url = "http://" + addr
-	p.command = exec.Command(p.binary, "serve", "--demo")
-	// Rate limits are for callers who are no test.
-	p.command.Env = append(os.Environ(), "STREAMFLOW_DATA="+p.data, "STREAMFLOW_ADDR="+addr, "STREAMFLOW_LOG=warn", "STREAMFLOW_RATE_API=off", "STREAMFLOW_RATE_AUTH=off")
-	p.command.Stdout, p.command.Stderr = p.log, p.log
-	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // Ctrl-C is ours to pass on
-	if err := p.command.Start(); err != nil {
+	p.url = "http://" + p.addr
+	if err := p.serve(); err != nil {
 		return nil, err
-	}
-	if err := p.ready(); err != nil {
-		return nil, errors.Join(err, p.stop())
 	}
 	for _, found := range printed.FindAllStringSubmatch(p.log.String(), -1) {
 		p.accounts[found[1]] = account{found[2], found[3]}
 	}
 	return p, nil
+}
+
+// run is the program with other arguments, on the same data.
+func (p *program) run(args ...string) *exec.Cmd {
+	c := exec.Command(p.binary, args...)
+	// Rate limits are for callers who are no test.
+	c.Env = append(os.Environ(), "STREAMFLOW_DATA="+p.data, "STREAMFLOW_ADDR="+p.addr, "STREAMFLOW_LOG=warn", "STREAMFLOW_RATE_API=off", "STREAMFLOW_RATE_AUTH=off")
+	return c
+}
+
+// serve starts the program, for the first time or again.
+func (p *program) serve() error {
+	p.log = &buffer{}
+	p.command = p.run("serve", "--demo")
+	p.command.Stdout, p.command.Stderr = p.log, p.log
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // Ctrl-C is ours to pass on
+	if err := p.command.Start(); err != nil {
+		return err
+	}
+	if err := p.ready(); err != nil {
+		return errors.Join(err, p.stop())
+	}
+	return nil
 }
 
 func (p *program) ready() error {
@@ -153,18 +169,24 @@ func (p *program) stop() error {
 // client is somebody without a browser, signed in to a portal; nobody where it is empty.
 func (p *program) client(t *testing.T, portal string) *http.Client {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &http.Client{Jar: jar, Timeout: 30 * time.Second}
 	if portal == "" {
-		return c
+		return &http.Client{Timeout: patience}
 	}
 	who, ok := p.accounts[portal]
 	if !ok {
 		t.Fatalf("the program printed no account of the %s portal:\n%s", portal, p.log)
 	}
+	return p.signIn(t, who)
+}
+
+// signIn is somebody without a browser who has signed in.
+func (p *program) signIn(t *testing.T, who account) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &http.Client{Jar: jar, Timeout: patience}
 	answer, err := c.PostForm(p.url+"/login", url.Values{"email": {who.email}, "password": {who.password}})
 	if err != nil {
 		t.Fatal(err)
@@ -176,8 +198,8 @@ func (p *program) client(t *testing.T, portal string) *http.Client {
 	return c
 }
 
-// ask is a request to the API, as who is signed in to the portal.
-func (p *program) ask(t *testing.T, c *http.Client, portal, method, path string, body, into any) {
+// ask is a request to the API, as who is signed in to the portal; in a tenant, where staff ask.
+func (p *program) ask(t *testing.T, c *http.Client, portal, method, path string, body, into any, tenant ...string) {
 	t.Helper()
 	var raw []byte
 	if method != http.MethodGet {
@@ -192,6 +214,9 @@ func (p *program) ask(t *testing.T, c *http.Client, portal, method, path string,
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("StreamFlow-Portal", portal)
+	if len(tenant) > 0 {
+		r.Header.Set("StreamFlow-Tenant", tenant[0])
+	}
 	r.Header.Set("Idempotency-Key", fmt.Sprintf("e2e-%d", time.Now().UnixNano()))
 	answer, err := c.Do(r)
 	if err != nil {

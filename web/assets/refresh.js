@@ -65,7 +65,7 @@
     if (!document.hidden) timer = setTimeout(look, wait, after);
   };
   // Many tell at once where much happens, and a server that takes long to answer has others to answer too.
-  const soon = (after) => later(Math.max(0, looked + Math.max(200, 4 * took) - performance.now()), after);
+  const soon = (after) => later(Math.max(0, looked + Math.max(200, 2 * took) - performance.now()), after);
   const look = async (after) => {
     clearTimeout(timer);
     if ("held" in region.dataset) return later(500, after); // a card is in the air
