@@ -105,13 +105,17 @@ func followLane(ctx context.Context, l *eventstore.Log, delivered map[int64]bool
 		if over {
 			return nil
 		}
+		committed, stop := l.Committed(1, at)
 		select {
 		case <-complete:
 			over = true
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-l.Committed(1, at): // of this node; of the other one it hears by looking
+		case <-committed: // of this node; of the other one it hears by looking
 		case <-time.After(time.Millisecond):
+		}
+		stop()
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 	}
 }

@@ -39,3 +39,11 @@ func Bare(key MasterKey) *Log { return &Log{cursorKey: key.Derive("cursors")} }
 
 // Gate is the key of the advisory lock that nodes have a stream in turn by.
 func Gate(tenant uuid.UUID, stream Stream) int64 { return stateRef{tenant, stream}.gate() }
+
+// Waiting is how many wait for a lane to be longer.
+func (l *Log) Waiting(lane int) int {
+	t := &l.lanes[lane-1].tide
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.waiting)
+}

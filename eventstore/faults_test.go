@@ -146,10 +146,12 @@ func (f *faults) follow(ctx context.Context, node *eventstore.Log, lane int) ([]
 			seen = append(seen, e.ID)
 		}
 		if len(page) == 0 {
+			committed, stop := node.Committed(lane, int64(len(seen)))
 			select {
-			case <-node.Committed(lane, int64(len(seen))):
+			case <-committed:
 			case <-ctx.Done():
 			}
+			stop()
 		}
 	}
 }

@@ -145,7 +145,7 @@ func (f *flusher) send(ctx context.Context, batch []*pending) error {
 			answers[i] = answer{err: claimedError(r.details[n])}
 		}
 	}
-	f.lane.tide.set(head) // the lock's word, even where the database went back; before the answers, so that who has one finds it known
+	f.lane.tide.set(head, false) // the lock's word, even where the database went back; before the answers, so that who has one finds it known
 	for i, p := range batch {
 		p.answer <- answers[i]
 	}

@@ -181,7 +181,7 @@ func (l *Log) RaiseEpoch(ctx context.Context, lane int) (int, error) {
 func (ln *lane) hear(m Mark) {
 	for known := ln.epoch.Load(); int64(m.Epoch) > known; known = ln.epoch.Load() {
 		if ln.epoch.CompareAndSwap(known, int64(m.Epoch)) {
-			ln.tide.set(m.Position)
+			ln.tide.set(m.Position, true)
 			return
 		}
 	}
@@ -190,9 +190,9 @@ func (ln *lane) hear(m Mark) {
 // Known is the newest position of the lane that this node has heard of; another node may have committed more.
 func (l *Log) Known(lane int) int64 { return l.lanes[lane-1].tide.height() }
 
-// Committed returns a channel that is closed as soon as this node knows of a position above after.
-// It is a hint for speed: appends of other nodes are heard of only when they are read here.
-func (l *Log) Committed(lane int, after int64) <-chan struct{} {
+// Committed returns a channel that is closed as soon as this node knows of a position above after, or that the lane went back.
+// Call stop when done with it. It is a hint for speed: appends of other nodes are not heard of.
+func (l *Log) Committed(lane int, after int64) (committed <-chan struct{}, stop func()) {
 	return l.lanes[lane-1].tide.above(after)
 }
 
@@ -200,24 +200,33 @@ func (l *Log) Committed(lane int, after int64) <-chan struct{} {
 type tide struct {
 	mu      sync.Mutex
 	level   int64
-	waiting map[int64]chan struct{} // by what was seen; who gave up leaves it to the level to pass
+	waiting map[*waiter]struct{}
+}
+
+type waiter struct {
+	seen  int64
+	risen chan struct{}
 }
 
 var closedChannel = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-func newTide(level int64) tide { return tide{level: level, waiting: map[int64]chan struct{}{}} }
+func newTide(level int64) tide { return tide{level: level, waiting: map[*waiter]struct{}{}} }
 
-func (t *tide) above(level int64) <-chan struct{} {
+func (t *tide) above(level int64) (risen <-chan struct{}, stop func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.level > level {
-		return closedChannel
+		return closedChannel, func() {}
 	}
-	// A reader may have seen more than this node has heard of: the database shows a commit before its answer is read here.
-	if t.waiting[level] == nil {
-		t.waiting[level] = make(chan struct{})
+	// A reader may have seen more than this node has heard of: the database shows a commit before its answer is read here, and those of
+	// other nodes besides.
+	w := &waiter{level, make(chan struct{})}
+	t.waiting[w] = struct{}{}
+	return w.risen, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.waiting, w)
 	}
-	return t.waiting[level]
 }
 
 func (t *tide) height() int64 {
@@ -226,16 +235,17 @@ func (t *tide) height() int64 {
 	return t.level
 }
 
-// set tells those who wait below the level. It falls with a database that went back: at the old level [Log.Committed] would
-// announce what is gone.
-func (t *tide) set(level int64) {
+// set tells those who wait below the level. It falls with a database that went back: at the old level [Log.Committed] would announce what
+// is gone. Then, or where the caller knows that it begins anew, everybody is told: what they have seen may be gone.
+func (t *tide) set(level int64, anew bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	anew = anew || level < t.level
 	t.level = level
-	for seen, risen := range t.waiting {
-		if seen < level {
-			close(risen)
-			delete(t.waiting, seen)
+	for w := range t.waiting {
+		if anew || w.seen < level {
+			close(w.risen)
+			delete(t.waiting, w)
 		}
 	}
 }

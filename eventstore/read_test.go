@@ -183,31 +183,74 @@ func TestLanes(t *testing.T) {
 func TestCommittedTells(t *testing.T) {
 	s := newStore(t, 1)
 	tenant := uuid.New()
-	first := s.log.Committed(1, 0)
-	select {
-	case <-first:
-		t.Fatal("something is committed in an empty lane")
-	default:
+	committed := func(after int64) <-chan struct{} {
+		c, stop := s.log.Committed(1, after)
+		t.Cleanup(stop)
+		return c
 	}
-	s.must(notes(tenant, "note-1", 0, "1", "2"))
-	<-first
-	<-s.log.Committed(1, 1)
-	if s.log.Known(1) != 2 {
-		t.Errorf("knows %d", s.log.Known(1))
-	}
-	// Who saw more than this node has heard of, because the database showed it first, is told of what comes behind that alone.
-	third, fourth := s.log.Committed(1, 2), s.log.Committed(1, 3)
 	quiet := func(what string, committed <-chan struct{}) {
+		t.Helper()
 		select {
 		case <-committed:
 			t.Errorf("%s is said to be committed", what)
 		default:
 		}
 	}
+	first := committed(0)
+	quiet("something in an empty lane", first)
+	s.must(notes(tenant, "note-1", 0, "1", "2"))
+	<-first
+	<-committed(1)
+	if s.log.Known(1) != 2 {
+		t.Errorf("knows %d", s.log.Known(1))
+	}
+	// Who saw more than this node has heard of, because the database showed it first, is told of what comes behind that alone.
+	third, fourth := committed(2), committed(3)
 	quiet("position 3", third)
 	s.must(notes(tenant, "note-1", 2, "3"))
 	<-third
 	quiet("position 4", fourth)
 	s.must(notes(tenant, "note-1", 3, "4"))
 	<-fourth
+}
+
+// Who has seen what is gone is told that the lane went back, wherever it stands, and however little its node had heard of.
+func TestCommittedTellsThatTheLaneWentBack(t *testing.T) {
+	s := newStore(t, 1)
+	reader := s.node(nil)
+	s.must(notes(uuid.New(), "note-1", 0, "1", "2", "3"))
+	for _, sql := range []string{`delete from log.event where position > 1`, `update log.lane set head = 1`} {
+		if _, err := s.admin().Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	here, stop := s.log.Committed(1, 3)
+	defer stop()
+	elsewhere, stop := reader.Committed(1, 3)
+	defer stop()
+	if _, err := s.log.RaiseEpoch(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.Heads(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, told := range map[string]<-chan struct{}{"the node that wrote": here, "the node that only read": elsewhere} {
+		select {
+		case <-told:
+		default:
+			t.Errorf("%s is not told", name)
+		}
+	}
+}
+
+// Nothing is kept of a reader that is done, also where its node never hears of as much as it has read.
+func TestCommittedForgetsWhoIsDone(t *testing.T) {
+	s := newStore(t, 1)
+	for after := range int64(100) {
+		_, stop := s.log.Committed(1, after)
+		stop()
+	}
+	if n := s.log.Waiting(1); n != 0 {
+		t.Errorf("%d still wait", n)
+	}
 }

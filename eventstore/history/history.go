@@ -126,11 +126,15 @@ func Follow(ctx context.Context, log *eventstore.Log, q Query, idle func() error
 				yield(Item{}, err)
 				return
 			}
+			committed, stop := log.Committed(w.lanes[0].number, w.lanes[0].until)
 			select {
 			case <-ctx.Done():
-				return
-			case <-log.Committed(w.lanes[0].number, w.lanes[0].until):
+			case <-committed:
 			case <-time.After(lookAgain):
+			}
+			stop()
+			if ctx.Err() != nil {
+				return
 			}
 		}
 	}

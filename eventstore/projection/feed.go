@@ -103,7 +103,9 @@ func (f *feed) read(ctx context.Context, after int64) ([]eventstore.Event, error
 func (f *feed) wait(ctx context.Context, after int64) (spoke bool, err error) {
 	var committed <-chan struct{}
 	if !f.misled {
-		committed = f.log.Committed(f.lane, after)
+		heard, stop := f.log.Committed(f.lane, after)
+		defer stop()
+		committed = heard
 	}
 	silence := time.NewTimer(f.idle)
 	defer silence.Stop()

@@ -26,10 +26,12 @@ func Announce(ctx context.Context, log *eventstore.Log, conn *nats.Conn, lane in
 // announce stays silent while the relay is here: it hears of local commits anyway.
 func announce(ctx context.Context, log *eventstore.Log, conn *nats.Conn, lane int, here func() bool) {
 	for said := log.Known(lane); ; {
+		committed, stop := log.Committed(lane, said)
 		select {
 		case <-ctx.Done():
+			stop()
 			return
-		case <-log.Committed(lane, said):
+		case <-committed:
 		}
 		said = log.Known(lane)
 		if !here() && conn.IsConnected() {

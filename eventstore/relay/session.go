@@ -126,7 +126,9 @@ func nextLimit(limit int, page []eventstore.Event) int {
 func (r *Relay) await(ctx context.Context, p *pipeline, after int64, misled bool) (heard bool, err error) {
 	var committed <-chan struct{}
 	if !misled {
-		committed = r.Log.Committed(r.Lane, after)
+		rose, stop := r.Log.Committed(r.Lane, after)
+		defer stop()
+		committed = rose
 	}
 	poll := time.NewTimer(min(pollEvery, r.inspectEvery))
 	defer poll.Stop()

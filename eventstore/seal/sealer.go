@@ -235,12 +235,15 @@ func (s *Sealer) await(ctx context.Context, size int64, until time.Time) error {
 	due := time.NewTimer(time.Until(until))
 	defer due.Stop()
 	for {
+		committed, stop := s.Log.Committed(s.Lane, s.Log.Known(s.Lane))
 		select {
 		case <-ctx.Done():
+			stop()
 			return ctx.Err()
 		case <-due.C:
+			stop()
 			return nil
-		case <-s.Log.Committed(s.Lane, s.Log.Known(s.Lane)):
+		case <-committed:
 			if s.Log.Known(s.Lane) >= size+sealEvents {
 				return nil
 			}
