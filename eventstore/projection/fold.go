@@ -88,6 +88,9 @@ func (p *liveProjection) foldPage(ctx context.Context, tx pgx.Tx, pg page) error
 
 // poisoned tells a batch that cannot be folded from a database that cannot answer.
 func (p *liveProjection) poisoned(tx pgx.Tx, err error) bool {
+	if errors.Is(err, eventstore.ErrUnavailable) { // to the log, which reads personal data by other connections
+		return false
+	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:2] {
 		case "08", "40", "53", "57", "58":
