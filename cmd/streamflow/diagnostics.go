@@ -23,14 +23,6 @@ func (n *node) diagnose(ctx context.Context) (api.Diagnostics, error) {
 			told.Versions["postgres"] = version
 			return err
 		}),
-		api.Measured(ctx, "bus", func(context.Context) error {
-			if !n.nc.IsConnected() {
-				return errors.New("not connected")
-			}
-			told.Versions["nats"] = n.nc.ConnectedServerVersion()
-			_, err := n.nc.RTT()
-			return err
-		}),
 		api.Measured(ctx, "projections", func(ctx context.Context) error {
 			states, err := n.projector.States(ctx)
 			for _, s := range states {
@@ -39,6 +31,16 @@ func (n *node) diagnose(ctx context.Context) (api.Diagnostics, error) {
 			}
 			return err
 		}),
+	}
+	if n.nc != nil {
+		told.Components = append(told.Components, api.Measured(ctx, "bus", func(context.Context) error {
+			if !n.nc.IsConnected() {
+				return errors.New("not connected")
+			}
+			told.Versions["nats"] = n.nc.ConnectedServerVersion()
+			_, err := n.nc.RTT()
+			return err
+		}))
 	}
 	if told.Components[0].State == "down" {
 		return told, nil // nothing more can be known

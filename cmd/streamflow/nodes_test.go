@@ -146,3 +146,52 @@ func TestHelpListsFlags(t *testing.T) {
 		}
 	}
 }
+
+// nodeOf opens a node of this process's own, of some roles.
+func nodeOf(t *testing.T, roles string) *node {
+	t.Helper()
+	c, err := readConfig(append(servers(t), "STREAMFLOW_ROLES="+roles, "STREAMFLOW_DATA="+t.TempDir()), &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := openNode(t.Context(), c, true, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.close)
+	return n
+}
+
+func TestANodeWithoutABusIsMeasured(t *testing.T) {
+	told, err := nodeOf(t, "api").diagnose(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range told.Components {
+		if c.Name == "bus" || c.State != "up" {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// A read model that this program does not know stays where it is, and keeps no node from its requests.
+func TestANodeIsReadyWithoutTheReadModelOfAnotherProgram(t *testing.T) {
+	n := nodeOf(t, "api")
+	for _, sql := range []string{
+		`insert into log.projection (name, version, generation) values ('gone', 1, 1)`,
+		`insert into log.checkpoint (projection, generation, lane, position) values ('gone', 1, 1, -10001)`, // as far behind as that
+	} {
+		if _, err := n.engine.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := n.ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := n.engine.Exec(t.Context(), `update log.checkpoint set position = -10001 where projection = 'figures'`); err != nil {
+		t.Fatal(err)
+	}
+	if n.ready(t.Context()) == nil {
+		t.Error("it is ready far behind")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -217,8 +218,9 @@ func (n *node) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	known := n.projector.Names()
 	for _, s := range states {
-		if !s.Paused && s.Head-s.Position > lagLimit {
+		if slices.Contains(known, s.Name) && !s.Paused && s.Head-s.Position > lagLimit {
 			return fmt.Errorf("projection %s is %d events behind", s.Name, s.Head-s.Position)
 		}
 	}
