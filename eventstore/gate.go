@@ -100,7 +100,9 @@ func (l *Log) enterGate(ctx context.Context, tenant uuid.UUID, streams []Stream)
 	}
 	_, _ = tx.Exec(limited, `select pg_advisory_xact_lock(key) from unnest($1::bigint[]) key`, keys) // without it, it is outside, as before
 	return func() {
-		_ = tx.Rollback(context.WithoutCancel(ctx))
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), gateLimit)
+		defer cancel()
+		_ = tx.Rollback(ending) // or the connection is closed, and the lock goes with it
 		l.gates.leave()
 	}
 }

@@ -1,13 +1,17 @@
 package eventstore_test
 
 import (
+	"bytes"
 	"context"
+	"net"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/streamflow/streamflow/eventstore"
 )
@@ -65,6 +69,42 @@ func TestLoserGoesInside(t *testing.T) {
 	}
 	if n := s.count(gateSQL, eventstore.Gate(tenant, stream), true); n != 0 {
 		t.Errorf("%d inside after the answer", n)
+	}
+}
+
+// unheard is a connection on which the end of a transaction gets lost, and nothing says so.
+type unheard struct{ net.Conn }
+
+func (c unheard) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("rollback")) {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}
+
+// TestGateIsLeftOnASilentConnection: a gate protects nothing, so nobody waits long for its connection; least of all with an answer in hand.
+func TestGateIsLeftOnASilentConnection(t *testing.T) {
+	s := newStore(t, 1)
+	tenant, stream := uuid.New(), eventstore.Stream("note-1")
+	other := s.node(func(c *pgxpool.Config) {
+		c.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			return unheard{conn}, err
+		}
+	})
+	makeStale(t, s, other, tenant, stream)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := other.Update(t.Context(), command(tenant), []eventstore.Stream{stream}, follows(stream))
+		answered <- err
+	}()
+	select {
+	case err := <-answered:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("a caller waits for a gate that it is to leave")
 	}
 }
 

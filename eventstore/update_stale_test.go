@@ -14,11 +14,16 @@ import (
 func stale(t *testing.T, s *store, tenant uuid.UUID, stream eventstore.Stream) *eventstore.Log {
 	t.Helper()
 	other := s.node(nil)
+	makeStale(t, s, other, tenant, stream)
+	return other
+}
+
+func makeStale(t *testing.T, s *store, other *eventstore.Log, tenant uuid.UUID, stream eventstore.Stream) {
+	t.Helper()
 	if _, err := other.Update(t.Context(), command(tenant), nil, write(stream, "one", 9)); err != nil {
 		t.Fatal(err)
 	}
 	s.must(notes(tenant, stream, 1, "two", "three"))
-	return other
 }
 
 func TestStaleStateNeverRefuses(t *testing.T) {
