@@ -104,6 +104,9 @@ func (l *Lease) work(ctx context.Context, until time.Time, do func(ctx context.C
 		case err == nil && term == l.term.Load():
 			until, pause = next, l.ttl/3
 		case err == nil || time.Now().After(until): // another has it, or had it meanwhile, or may have it by now
+			if term > 0 { // what is had in a new term is to be resigned, too: the job begins anew, and does not rest until it lapses
+				l.term.Store(term)
+			}
 			cancel(ErrLeaseLost)
 			<-done //nolint:errcheck // the job was told to end; its next holder begins it afresh
 			return true, nil

@@ -200,6 +200,32 @@ func TestLeaseTakenAgainHasANewTerm(t *testing.T) {
 	}
 }
 
+// A lease that was taken anew while the job was at work, as it is in a database that went back to an older copy, is not left to lapse.
+func TestLeaseTakenAnewIsHadAtOnce(t *testing.T) {
+	lt := newLeaseTable(t)
+	l := lt.lease()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var lost time.Time
+	if err := l.Hold(ctx, func(working context.Context) error {
+		if !lost.IsZero() {
+			if rested := time.Since(lost); rested > testTTL/2 {
+				t.Errorf("the job rested for %s of %s", rested, testTTL)
+			}
+			cancel()
+			return nil
+		}
+		if _, err := lt.pool.Exec(ctx, `update log.lease set term = term + 7, until = now()`); err != nil {
+			return err
+		}
+		<-working.Done()
+		lost = time.Now()
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLeaseHasOneHolder(t *testing.T) {
 	lt := newLeaseTable(t)
 	ctx, cancel := context.WithCancel(t.Context())
