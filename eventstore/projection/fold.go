@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -83,6 +84,24 @@ func (p *liveProjection) foldPage(ctx context.Context, tx pgx.Tx, pg page) error
 	if _, err := tx.Exec(ctx, `select set_config('search_path', $1, true)`, schemaName(p.Name, p.generation)); err != nil {
 		return err
 	}
+	return p.safely(ctx, tx, batch)
+}
+
+// panicError is what a fold panicked with. Its stack is for the program's log.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// safely folds; a fold that panics has failed, and is not to end the node, again and again, with everything else that it does.
+func (p *liveProjection) safely(ctx context.Context, tx pgx.Tx, batch []Recorded) (err error) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			err = &panicError{failure, debug.Stack()}
+		}
+	}()
 	return p.Fold(ctx, tx, batch)
 }
 
@@ -192,7 +211,11 @@ func (e *Engine) foldEach(ctx context.Context, tx pgx.Tx, p *liveProjection, eve
 		if !p.poisoned(tx, err) {
 			return err
 		}
-		e.logger.ErrorContext(ctx, "event parked", "projection", p.Name, "generation", p.generation, "lane", ev.Lane, "position", ev.Position, "stream", ev.Stream, "error", err)
+		logger := e.logger
+		if failure, ok := errors.AsType[*panicError](err); ok {
+			logger = logger.With("stack", string(failure.stack))
+		}
+		logger.ErrorContext(ctx, "event parked", "projection", p.Name, "generation", p.generation, "lane", ev.Lane, "position", ev.Position, "stream", ev.Stream, "error", err)
 		if err := p.park(ctx, tx, ev, err.Error()); err != nil {
 			return err
 		}

@@ -33,6 +33,7 @@ type Projection struct {
 	// Personal asks for personal fields in the clear.
 	Personal bool
 	// Fold adds a batch of one lane, in order, in a transaction whose search_path is the projection's schema: ideally one statement a table.
+	// What it panics over is parked, as what it fails on is.
 	Fold func(ctx context.Context, tx pgx.Tx, batch []Recorded) error
 
 	wants map[string]bool // Types and Bare

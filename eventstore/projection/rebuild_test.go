@@ -316,3 +316,26 @@ func TestRebuildUnderLoadOfMoreLanesThanConnections(t *testing.T) {
 	close(ended)
 	appending.Wait()
 }
+
+// A fold that panics parks what it cannot fold, as one that fails does, and ends nobody's program.
+func TestAFoldThatPanicsParks(t *testing.T) {
+	h := open(t, 1)
+	a := uuid.New()
+	p := totals(1, new(bool))
+	fold := p.Fold
+	p.Fold = func(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
+		for _, r := range batch {
+			if r.Fact.(added).Amount == 13 {
+				panic("thirteen")
+			}
+		}
+		return fold(ctx, tx, batch)
+	}
+	e, _ := h.run(nil, p)
+	h.add(a, "x", 1, 13, 2)
+	h.want(h.total(a, h.add(a, "y", 7)), "sum-x", "1/1", "sum-y", "7/1")
+	states, err := e.States(t.Context())
+	if err != nil || states[0].Parked != 2 || !strings.Contains(states[0].Reasons[0], "thirteen") {
+		t.Errorf("%+v, %v", states, err)
+	}
+}
