@@ -267,8 +267,11 @@ func TestNewVersionIsBuiltAnew(t *testing.T) {
 	_, stop := h.run(nil, totals(1, new(bool)))
 	h.total(a, h.add(a, "x", 1))
 	stop()
-	h.run(nil, totals(2, new(bool)))
+	e, _ := h.run(nil, totals(2, new(bool)))
 	h.want(h.total(a, h.add(a, "x", 1)), "sum-x", "2/2")
+	if err := e.SwitchBack(t.Context(), "totals"); !errors.Is(err, projection.ErrNoPrevious) {
+		t.Errorf("what the version before left is switched back to: %v", err)
+	}
 }
 
 func TestPausedProjectionStaysWhereItIs(t *testing.T) {

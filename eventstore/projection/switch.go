@@ -10,7 +10,7 @@ import (
 	"github.com/streamflow/streamflow/eventstore"
 )
 
-// ErrNoPrevious: there is nothing to switch back to.
+// ErrNoPrevious: there is nothing to switch back to. The tables of another version are nothing that this one could go on with.
 var ErrNoPrevious = errors.New("no previous generation")
 
 // switchTo holds the live checkpoints still, folds what is left up to them, and makes this generation the one that is read.
@@ -32,7 +32,7 @@ func (g *generation) switchTo(ctx context.Context) error {
 			}
 		}
 		eventstore.Failpoint("switch.commit")
-		if _, err = tx.Exec(ctx, `update log.projection set previous = generation, generation = $2, version = $3 where name = $1`, g.Name, g.number, g.Version); err != nil {
+		if _, err = tx.Exec(ctx, `update log.projection set previous = case when version = $3 then generation end, generation = $2, version = $3 where name = $1`, g.Name, g.number, g.Version); err != nil {
 			return err
 		}
 		return tellMoved(ctx, tx, "")
