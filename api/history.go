@@ -23,14 +23,6 @@ func (s *server) historyRoute(list, one string, stream func(id string) string) r
 // history answers with a record's own events, newest first. Who may read the record may read what happened to it, the
 // personal fields among it.
 func (s *server) history(w http.ResponseWriter, q request, m moment, stream string) error {
-	limit, err := limitOf(q.Request)
-	if err != nil {
-		return err
-	}
-	below, err := s.numberedPage(q.Request, q.tenant)
-	if err != nil {
-		return err
-	}
 	until := m.position(s.Commands.Log.LaneOf(q.tenant))
 	if until == 0 {
 		return commands.ErrNotFound
@@ -42,8 +34,21 @@ func (s *server) history(w http.ResponseWriter, q request, m moment, stream stri
 	if len(events) == 0 {
 		return commands.ErrNotFound
 	}
+	return s.tell(w, q, events)
+}
+
+// tell answers with a page of the events of a stream, which come in its order, the newest first.
+func (s *server) tell(w http.ResponseWriter, q request, events []eventstore.Event) error {
+	limit, err := limitOf(q.Request)
+	if err != nil {
+		return err
+	}
+	below, err := s.numberedPage(q.Request, q.tenant)
+	if err != nil {
+		return err
+	}
 	if below > 0 {
-		events = events[:min(len(events), below-1)]
+		events = slices.DeleteFunc(events, func(e eventstore.Event) bool { return e.Version >= below })
 	}
 	answer := page[history.Item]{}
 	if more := len(events) - limit; more > 0 {

@@ -34,7 +34,8 @@ type principal struct {
 	Name   string
 	Role   string
 	Portal string // of the session
-	Theme  string // that the tenant chose for all of its users
+	// Settings are what the tenant decided for all of its users.
+	Settings tenant.Settings
 }
 
 func (p principal) actor() eventstore.Actor {
@@ -131,7 +132,7 @@ func principalOf(session commands.SignedIn) (principal, error) {
 	if account.Status != user.StatusActive || account.TenantID != business {
 		return principal{}, problem.New(problem.Unauthenticated, "")
 	}
-	p := principal{User: session.User, Tenant: session.Tenant, Email: account.Email, Name: account.Name, Role: account.Role, Portal: session.Portal, Theme: session.Business.Settings.Theme}
+	p := principal{User: session.User, Tenant: session.Tenant, Email: account.Email, Name: account.Name, Role: account.Role, Portal: session.Portal, Settings: session.Business.Settings}
 	if p.Tenant == uuid.Nil {
 		return p, nil
 	}

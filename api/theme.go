@@ -9,6 +9,7 @@ import (
 
 	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/problem"
+	"github.com/streamflow/streamflow/domain/tenant"
 )
 
 const (
@@ -38,6 +39,8 @@ type look struct {
 	Density string `json:"density"`
 	Motion  string `json:"motion"`
 	Locked  bool   `json:"locked" doc:"The theme is the tenant's choice for all of its users"`
+	// ModeLocked is the same of the mode.
+	ModeLocked bool `json:"modeLocked" doc:"The mode is the tenant's choice for all of its users"`
 }
 
 // lookChoice is what somebody chooses. What is not there stays as it was; a mode that is not there is the theme's own.
@@ -62,7 +65,7 @@ type looks struct {
 
 var (
 	scopes    = []string{scopeAdmin, scopeClient}
-	modes     = []string{"auto", "light", "dark"}
+	modes     = tenant.Modes
 	densities = []string{"compact", "cozy", "roomy"}
 	motions   = []string{"auto", "reduced"}
 )
@@ -94,27 +97,42 @@ func (s *server) lookOf(r *http.Request, scope string) look {
 	if len(s.Themes) > 0 {
 		l.Theme, l.Density = s.Themes[0].ID, s.Themes[0].Density
 	}
+	var decided tenant.Settings
+	if scope == scopeClient {
+		decided = s.decided(r)
+		l = s.lookBy(decided, l)
+	}
 	if cookie, err := r.Cookie(lookCookie(scope)); err == nil {
 		l = s.lookIn(cookie.Value, l)
 	}
-	if scope == scopeClient {
-		if theme := s.lockedTheme(r); s.offers(theme) {
-			l.Theme, l.Locked = theme, true
-		}
+	if !decided.UsersMayChoose {
+		l = s.lookBy(decided, l)
+		l.Locked, l.ModeLocked = s.offers(decided.Theme), decided.Mode != ""
 	}
 	return l
 }
 
-// lockedTheme is what the tenant of whoever asks decided for all of its users; empty where it did not, or nobody is signed in.
-func (s *server) lockedTheme(r *http.Request) string {
+// lookBy is a look with what a tenant decided of it.
+func (s *server) lookBy(decided tenant.Settings, l look) look {
+	if s.offers(decided.Theme) {
+		l.Theme = decided.Theme
+	}
+	if decided.Mode != "" {
+		l.Mode = decided.Mode
+	}
+	return l
+}
+
+// decided is what the tenant of whoever asks decided for all of its users; nothing where it did not, or nobody is signed in.
+func (s *server) decided(r *http.Request) tenant.Settings {
 	if _, err := r.Cookie(cookieName("client", guard.CallerOf(r.Context()).HTTPS)); err != nil {
-		return ""
+		return tenant.Settings{}
 	}
 	who, err := s.authenticate(r, "client")
 	if err != nil {
-		return "" // who is not let in is told so elsewhere, and sees a page as everybody does
+		return tenant.Settings{} // who is not let in is told so elsewhere, and sees a page as everybody does
 	}
-	return who.Theme
+	return who.Settings
 }
 
 // lookIn reads a cookie's value, and is otherwise what is given.

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -154,7 +155,7 @@ func TestATenantsThemeIsThatOfAllItsUsers(t *testing.T) {
 			t.Errorf("%s: %s, locked %v", cookie, got, locked)
 		}
 	}
-	if w := s.do("GET", "/api/v2/settings", call{cookie: ann}); w.Code != 200 || w.Body.String() != `{"theme":"graphite"}`+"\n" && w.Body.String() != `{"theme":"graphite"}` {
+	if w := s.do("GET", "/api/v2/settings", call{cookie: ann}); w.Code != 200 || strings.TrimSpace(w.Body.String()) != `{"theme":"graphite","mode":null,"usersMayChoose":false}` {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	s.want(s.do("PATCH", "/api/v2/settings", call{cookie: ann, body: `{"theme":null}`}), 403, "forbidden")
@@ -165,6 +166,64 @@ func TestATenantsThemeIsThatOfAllItsUsers(t *testing.T) {
 	if got, locked := shown(owner + own); got != "ledger" || locked {
 		t.Errorf("unlocked: %s, locked %v", got, locked)
 	}
+}
+
+// What a tenant decided holds for everybody, or for who has not chosen another; each change is told, with who made it, to who may see it.
+func TestATenantDecidesTheModeAndWhetherUsersMayChoose(t *testing.T) {
+	s := newSite(t)
+	owner, _ := s.tenant("acme")
+	other, _ := s.tenant("zenith")
+	var all []string
+	for _, role := range []string{"manager", "staff"} {
+		s.want(s.do("POST", "/api/v2/users", call{cookie: owner, body: `{"email":"` + role + `@example.com","name":"A","role":"` + role + `","password":"` + secret + `"}`}), 201, "")
+		all = append(all, s.login(role+"@example.com"))
+	}
+	manager, staff := all[0], all[1]
+	shown := func(cookie string) string {
+		t.Helper()
+		var l struct {
+			Looks struct {
+				Client struct {
+					Theme, Mode        string
+					Locked, ModeLocked bool
+				}
+			}
+		}
+		must(t, json.Unmarshal(s.do("GET", "/api/theme", call{cookie: cookie}).Body.Bytes(), &l))
+		return fmt.Sprint(l.Looks.Client)
+	}
+	const own = "; sf_theme_client=ledger~light~cozy~auto"
+	for _, c := range []struct{ change, unchosen, chosen string }{
+		{`{"mode":"dark"}`, "{ledger dark false true}", "{ledger dark false true}"},
+		{`{"theme":"graphite"}`, "{graphite dark true true}", "{graphite dark true true}"},
+		{`{"usersMayChoose":true}`, "{graphite dark false false}", "{ledger light false false}"},
+		{`{"mode":null}`, "{graphite auto false false}", "{ledger light false false}"},
+		{`{"theme":null,"usersMayChoose":false}`, "{ledger auto false false}", "{ledger light false false}"},
+	} {
+		s.want(s.do("PATCH", "/api/v2/settings", call{cookie: owner, body: c.change}), 200, "")
+		if unchosen, chosen := shown(staff), shown(staff+own); unchosen != c.unchosen || chosen != c.chosen {
+			t.Errorf("%s: %s and, of who chose, %s, want %s and %s", c.change, unchosen, chosen, c.unchosen, c.chosen)
+		}
+	}
+	s.want(s.do("PATCH", "/api/v2/settings", call{cookie: owner, body: `{"mode":"dusk"}`}), 422, "validation_failed")
+	s.want(s.do("PATCH", "/api/v2/settings", call{cookie: owner, body: `{"mode":"light"}`, header: map[string]string{"If-Match": `"v1"`}}), 412, "version_conflict")
+	const at = "/api/v2/settings/history"
+	page := s.do("GET", at+"?limit=2", call{cookie: manager})
+	s.want(page, 200, "")
+	rest := s.do("GET", at+"?limit=2&cursor="+text(page, "nextCursor"), call{cookie: manager})
+	told := append(items(page), items(rest)...)
+	if len(told) != 4 || fmt.Sprint(told[0]["data"]) != "map[settings:map[] settingsBefore:map[theme:graphite usersMayChoose:true]]" || told[3]["type"] != "tenant.settings_changed" {
+		t.Errorf("told %v", told)
+	}
+	me, _ := members(s.do("GET", "/api/auth/me", call{cookie: owner}))["user"].(map[string]any)
+	if actor, _ := told[0]["actor"].(map[string]any); actor["id"] != me["id"] {
+		t.Errorf("by %v, want %v", actor, me["id"])
+	}
+	if none := s.do("GET", at, call{cookie: other}); none.Code != 200 || len(items(none)) != 0 {
+		t.Errorf("of another tenant: %d %s", none.Code, none.Body)
+	}
+	s.want(s.do("GET", at, call{cookie: staff}), 403, "forbidden")
+	s.want(s.do("GET", at, call{cookie: s.provider}), 403, "forbidden")
 }
 
 // FuzzThemeCookie: whatever a browser sends, what is told is one of the values that may be chosen.

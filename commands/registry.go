@@ -27,7 +27,12 @@ func Registry() (*eventstore.Registry, error) {
 	facts = add(facts, series.Events)
 	facts = add(facts, tenant.Events)
 	facts = add(facts, user.Events)
-	return eventstore.NewRegistry(facts...)
+	registry, err := eventstore.NewRegistry(facts...)
+	if err != nil {
+		return nil, err
+	}
+	same := func(data []byte) ([]byte, error) { return data, nil } // the members that are new may be absent
+	return registry, registry.Upcast(tenant.SettingsChanged{}.Type(), 1, same)
 }
 
 func add[E eventstore.Fact](facts []eventstore.Fact, events []E) []eventstore.Fact {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -110,7 +111,11 @@ func TestGoldenEvents(t *testing.T) {
 					t.Errorf("the type does not begin with %s", a.category)
 				}
 				want := sample(reflect.TypeOf(e))
-				file := filepath.Join(a.category, "testdata", "events", e.Type()+".v1.json")
+				version := 1
+				if later, ok := e.(interface{ SchemaVersion() int }); ok {
+					version = later.SchemaVersion()
+				}
+				file := filepath.Join(a.category, "testdata", "events", e.Type()+".v"+strconv.Itoa(version)+".json")
 				if _, err := os.Stat(file); err != nil && *update {
 					write(t, file, want.Interface())
 				}

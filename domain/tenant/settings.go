@@ -6,7 +6,14 @@ import "github.com/streamflow/streamflow/domain"
 type Settings struct {
 	// Theme is what their portal looks like; empty where each chooses.
 	Theme string `json:"theme,omitempty"`
+	// Mode is one of [Modes]; empty where each chooses.
+	Mode string `json:"mode,omitempty"`
+	// UsersMayChoose makes the look the one of who has not chosen another.
+	UsersMayChoose bool `json:"usersMayChoose,omitzero"`
 }
+
+// Modes are when a portal is light and when it is dark: as the system is, or always one of the two.
+var Modes = []string{"auto", "light", "dark"}
 
 // SettingsChanged is the fact that a business decided something else for its users.
 type SettingsChanged struct {
@@ -16,6 +23,9 @@ type SettingsChanged struct {
 
 // Type names the event.
 func (SettingsChanged) Type() string { return "tenant.settings_changed" }
+
+// SchemaVersion is 2: version 1 knew the theme alone. What it does not say was not decided.
+func (SettingsChanged) SchemaVersion() int { return 2 }
 
 // Evolve keeps the settings.
 func (e SettingsChanged) Evolve(s State) State {
@@ -30,7 +40,7 @@ type ChangeSettings struct {
 
 // Normalize trims the given settings.
 func (c ChangeSettings) Normalize() ChangeSettings {
-	c.Values.Theme = domain.Line(c.Values.Theme)
+	c.Values.Theme, c.Values.Mode = domain.Line(c.Values.Theme), domain.Line(c.Values.Mode)
 	return c
 }
 
@@ -38,6 +48,7 @@ func (c ChangeSettings) Normalize() ChangeSettings {
 func (c ChangeSettings) Validate() error {
 	var check domain.Check
 	check.ID("theme", c.Values.Theme)
+	check.OneOf("mode", c.Values.Mode, Modes...)
 	return check.Err()
 }
 

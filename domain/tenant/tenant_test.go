@@ -46,7 +46,9 @@ func TestUpdate(t *testing.T) {
 	given(harbor, ChangeSettings{domain.Patch[Settings]{Fields: []string{"theme"}}}).Then(t, SettingsChanged{SettingsBefore: Settings{Theme: "harbor"}})
 	given(harbor, ChangeSettings{}).Then(t)
 	given(Close{Reason: "left"}, harbor).Refused(t, spec.Refusal("invalid_transition"))
-	spec.Fields(t, ChangeSettings{domain.Patch[Settings]{Values: Settings{Theme: "a b"}}}.Normalize().Validate(), "theme")
+	spec.Fields(t, ChangeSettings{domain.Patch[Settings]{Values: Settings{Theme: "a b", Mode: "dusk"}}}.Normalize().Validate(), "theme", "mode")
+	dark := ChangeSettings{domain.Patch[Settings]{Fields: []string{"mode", "usersMayChoose"}, Values: Settings{Mode: " dark ", UsersMayChoose: true}}}
+	given(harbor, dark.Normalize()).Then(t, SettingsChanged{SettingsBefore: Settings{Theme: "harbor"}, Settings: Settings{Theme: "harbor", Mode: "dark", UsersMayChoose: true}})
 	spec.Fields(t, Update{Name: "a\x00"}.Normalize().Validate(), "name")
 	spec.Fields(t, ChangeOwner{}.Validate(), "ownerId")
 }
