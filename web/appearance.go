@@ -47,7 +47,7 @@ func (s *server) look(r *http.Request, scope string) theme.Look {
 // shell is what surrounds a page of somebody who is signed in.
 func (s *server) shell(v visit, title string) shell {
 	scope := v.portal.scope()
-	return shell{Title: title, Look: s.look(v.r, scope), Scope: scope, Portal: v.portal, Account: v.who, Menu: v.portal.menu(v.r.URL.Path), Request: v.r.Header.Get(correlationHeader), KeysOff: keysOff(v.r)}
+	return shell{Title: title, Look: s.look(v.r, scope), Scope: scope, Portal: v.portal, Account: v.who, Menu: v.portal.menu(v.r.URL.Path, v.who.Role), Request: v.r.Header.Get(correlationHeader), KeysOff: keysOff(v.r)}
 }
 
 // door is what surrounds a page of nobody, in the look of the portal that an address leads to.

@@ -67,7 +67,12 @@ func TestThePickerOffersEveryTheme(t *testing.T) {
 	if n := strings.Count(body, " disabled aria-pressed"); n != len(theme.All) {
 		t.Errorf("%d themes of %d are locked", n, len(theme.All))
 	}
-	holds(t, body, "Your organization's theme is Midnight")
+	holds(t, body, "Your organization chose this look for everybody in it: Midnight.", `name="mode"`)
+	f.looks.Store(strings.Replace(chosen, `"motion":"auto"}`, `"motion":"auto","locked":true,"modeLocked":true}`, 1))
+	_, body = ask(t, server, "GET", "/appearance", nil, "client")
+	if holds(t, body, "in it: Midnight, always light."); strings.Contains(body, `name="mode"`) {
+		t.Error("a mode is offered that cannot be had")
+	}
 	f.session.Store(false)
 	_, body = ask(t, server, "GET", "/appearance", nil, "client")
 	holds(t, body, "Back to sign in")

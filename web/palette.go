@@ -36,10 +36,10 @@ func (p *portal) under(name string) string {
 }
 
 // destinations are the portal's screens that have a name, in the order of the list of them.
-func (p *portal) destinations() []deed {
+func (p *portal) destinations(role string) []deed {
 	var all []deed
 	for _, sc := range screens() {
-		if sc.portal == p.Name && sc.title != "" && !strings.Contains(sc.path, "{") {
+		if sc.offered(p, role) && sc.title != "" && !strings.Contains(sc.path, "{") {
 			d := deed{Title: sc.title, Icon: sc.icon, Key: sc.key, Href: sc.path}
 			if d.Icon == "" {
 				d.Icon = "next"
@@ -60,7 +60,7 @@ func (s shell) palette() []deeds {
 			doing = append(doing, deed{Title: "Theme: " + t.Name, Icon: "appearance", Form: "choose-theme", Value: t.ID, Late: true})
 		}
 	}
-	return []deeds{{"screens", "Go to", p.destinations()}, {"doing", "Do", doing}}
+	return []deeds{{"screens", "Go to", p.destinations(s.Account.Role)}, {"doing", "Do", doing}}
 }
 
 // lookPath is where the portal's look is chosen.
@@ -78,9 +78,9 @@ type shortcut struct {
 }
 
 // shortcuts are all of a portal's.
-func (p *portal) shortcuts() []shortcut {
+func (p *portal) shortcuts(role string) []shortcut {
 	all := []shortcut{{[]string{"?"}, "Show this list"}, {[]string{"/"}, "Search on this page"}, {[]string{"n"}, "Add something new, on a page that has such a button"}}
-	for _, d := range p.destinations() {
+	for _, d := range p.destinations(role) {
 		if d.Key != "" {
 			all = append(all, shortcut{[]string{"g", d.Key}, d.Title})
 		}

@@ -456,7 +456,7 @@ func shortcutsList(s shell) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if !s.KeysOff {
-			for _, k := range s.Portal.shortcuts() {
+			for _, k := range s.Portal.shortcuts(s.Account.Role) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "<div><dt>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -614,7 +614,7 @@ func screensScreen(s shell) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, d := range s.Portal.destinations() {
+			for _, d := range s.Portal.destinations(s.Account.Role) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "<li><a href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

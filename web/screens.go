@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -10,10 +11,11 @@ import (
 type screen struct {
 	portal string // whose session it takes; empty: everybody's
 	path   string
-	title  string // in the portal's menu and in the palette
-	icon   string // in the menu; a screen without one is not there, and is reached from others
-	key    string // pressed after g, leads there; one letter, of one screen in the portal
-	open   bool   // it answers without a session too, and looks for one itself
+	title  string   // in the portal's menu and in the palette
+	icon   string   // in the menu; a screen without one is not there, and is reached from others
+	key    string   // pressed after g, leads there; one letter, of one screen in the portal
+	roles  []string // who sees it in menus; nil is everybody. The API judges for itself
+	open   bool     // it answers without a session too, and looks for one itself
 	get    func(*server, visit)
 	post   func(*server, visit)
 	// tries are addresses of it that tests open, beside a path that is one.
@@ -48,6 +50,7 @@ func screens() []screen {
 		{portal: "client", path: leadsPath + "/{id}", get: (*server).lead, tries: []string{leadsPath + "/l1", leadsPath + "/l1?row=0&list=status%3Dnew&done=edited", leadsPath + "/l1?at=c1", leadsPath + "/nobody"}},
 		{portal: "client", path: leadsPath + "/{id}/edit", get: (*server).editLead, post: (*server).updateLead, tries: []string{leadsPath + "/l1/edit"}},
 		{portal: "client", path: leadsPath + "/{id}/{step}", get: (*server).askStep, post: (*server).takeStep, tries: []string{leadsPath + "/l1/convert", leadsPath + "/l1/disqualify"}},
+		{portal: "client", path: adminPath, title: "Settings", icon: "settings", key: "s", roles: adminRoles, get: (*server).admin, post: (*server).changeSettings, tries: []string{adminPath + "?done=saved", adminPath + "?at=2026-01-01T00:00:00Z"}},
 		{portal: "client", path: "/appearance", title: "Appearance", icon: "appearance", key: "a", open: true, get: (*server).appearance, tries: []string{"/appearance?scope=admin"}},
 		{portal: "client", path: "/screens", title: "Screens and shortcuts", get: (*server).screensPage, post: (*server).switchKeys},
 
@@ -107,12 +110,17 @@ type entry struct {
 	Current           string // page where it is the one shown, true where it leads there, else empty
 }
 
-// menu are a portal's screens, seen from an address of it.
-func (p *portal) menu(here string) []entry {
+// offered says whether menus of a portal show a screen to a role.
+func (sc screen) offered(p *portal, role string) bool {
+	return sc.portal == p.Name && (sc.roles == nil || slices.Contains(sc.roles, role))
+}
+
+// menu are a portal's screens, seen by a role from an address of it.
+func (p *portal) menu(here, role string) []entry {
 	var all []entry
 	nearest := -1
 	for _, sc := range screens() {
-		if sc.portal != p.Name || sc.icon == "" {
+		if !sc.offered(p, role) || sc.icon == "" {
 			continue
 		}
 		if sc.path == here || strings.HasPrefix(here, sc.path+"/") {

@@ -29,6 +29,8 @@ type fakeAPI struct {
 	last     atomic.Value // string: what that was last told to go on behind
 	looks    atomic.Value // string: what the API says of themes
 	tenant   string       // of the account; empty: the provider's staff
+	role     string       // of the account
+	settings *fakeSettings
 	aging    atomic.Value // string: the aging report as JSON, or its status and refusal
 	leads    *fakeRecords
 	invoices *fakeRecords
@@ -62,7 +64,7 @@ func (j *journal) String() string {
 
 func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	t.Helper()
-	f := &fakeAPI{portal: portal, told: make(chan string), tenant: "t1", models: newFakeModels(), log: newFakeLog(), desk: newFakeDesk(),
+	f := &fakeAPI{portal: portal, told: make(chan string), tenant: "t1", role: "owner", settings: &fakeSettings{is: `{"theme":null,"mode":null,"usersMayChoose":false}`}, models: newFakeModels(), log: newFakeLog(), desk: newFakeDesk(),
 		leads: newFakeRecords("/api/v2/leads", "l", leadText, leadHistory), invoices: newFakeRecords("/api/v2/invoices", "i", invoiceText, invoiceHistory)}
 	f.aging.Store(agingText)
 	f.session.Store(true)
@@ -82,13 +84,14 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	})
 	r.Get("/api/auth/me", func(w http.ResponseWriter, r *http.Request) {
 		if f.signedIn(w, r) {
-			fmt.Fprintf(w, `{"user":{"id":"u1","role":"owner","name":"<b>Ada</b> & \"Co\"","email":"ada@example.com","portal":%q,"tenantId":%q}}`, f.portal, f.tenant)
+			fmt.Fprintf(w, `{"user":{"id":"u1","role":%q,"name":"<b>Ada</b> & \"Co\"","email":"ada@example.com","portal":%q,"tenantId":%q}}`, f.role, f.portal, f.tenant)
 		}
 	})
 	r.Get("/api/portals/{portal}/stats", f.figures)
 	r.Get("/api/portals/{portal}/stats/{name}/events", f.reasons)
 	r.Get("/api/portals/{portal}/activity", f.activity)
 	f.leads.routes(r, f.signedIn)
+	f.settings.routes(r, f.signedIn)
 	f.models.routes(r, f.signedIn)
 	f.desk.routes(r, f.signedIn)
 	f.log.routes(r, f.signedIn)

@@ -7,6 +7,8 @@ type Look struct {
 	Density string `json:"density"` // compact, cozy or roomy
 	Motion  string `json:"motion"`  // auto or reduced
 	Locked  bool   `json:"locked"`  // the theme is the organization's choice
+	// ModeLocked: so is the mode.
+	ModeLocked bool `json:"modeLocked"`
 }
 
 // Default is the look of somebody who never chose.
