@@ -74,8 +74,11 @@ func TestRestart(t *testing.T) {
 		made++
 		app.ask(t, c, "client", "POST", "/api/v2/leads", map[string]any{"name": fmt.Sprintf("Restart %d", made), "email": fmt.Sprintf("restart%d@e2e.example", made), "source": "restart"}, nil)
 	}
-	list, board, figures := open(t, "client", views[0]), open(t, "provider", views[0]), open(t, "client", views[0])
-	for b, address := range map[*tab]string{list: "/leads?source=restart", board: "/provider/escalations?view=board", figures: "/dashboard"} {
+	list, board, figures, record := open(t, "client", views[0]), open(t, "provider", views[0]), open(t, "client", views[0]), open(t, "client", views[0])
+	var found struct{ Items []madeRecord }
+	app.ask(t, c, "client", "GET", "/api/v2/leads?status=new&limit=1", nil, &found)
+	tabs := map[*tab]string{list: "/leads?source=restart", board: "/provider/escalations?view=board", figures: "/dashboard", record: "/leads/" + found.Items[0].ID}
+	for b, address := range tabs {
 		b.get(address)
 		b.await("the stream", isLive)
 	}
@@ -85,21 +88,23 @@ func TestRestart(t *testing.T) {
 	if err := app.stop(); err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range []*tab{list, board, figures} {
+	for b := range tabs {
 		b.await("that it is not live", `document.querySelector("[data-state]").dataset.state === "off"`)
 	}
 	if err := app.serve(); err != nil {
 		t.Fatal(err)
 	}
 	add() // before the pages are back, likely
-	for _, b := range []*tab{list, board, figures} {
+	app.ask(t, c, "client", "POST", "/api/v2/leads/"+found.Items[0].ID+"/contact", map[string]any{}, nil)
+	for b := range tabs {
 		b.await("the stream", isLive)
 	}
 	list.await("what came meanwhile", holds("tbody", "Restart 2"))
+	record.await("its step", holds("h1", "Contacted"))
 	add()
 	list.await("what comes next", holds("tbody", "Restart 3"))
 	figures.await("the figure", `parseInt(document.querySelector("#leadsNew90d .value").textContent) - before === 3`)
-	for _, b := range []*tab{list, board, figures} {
+	for b := range tabs {
 		for _, fault := range b.noted() {
 			if !unreachable(fault) {
 				t.Error(fault)

@@ -15,7 +15,7 @@
       if (old.data !== fresh.data) old.data = fresh.data;
       return;
     }
-    if (old.matches("input, select, textarea")) return; // what was entered stays, and so does the key of a form
+    if (old.matches("input, select, textarea, [data-state]")) return; // what was entered stays, and so does the key of a form
     becomeAttributes(old, fresh);
     let at = old.firstChild;
     const rest = [...fresh.childNodes];
