@@ -50,7 +50,7 @@ fmt: ## Fails where gofmt would change a file
 vet:
 	go vet ./...
 	cd bench && go vet ./... && go test ./... # a module of its own: the other targets do not see it
-	cd e2e && go vet -tags whole ./... # and so is this
+	cd e2e && go vet -tags whole,pictures ./... # and so is this
 
 .PHONY: lint
 lint: $(LINT) ## Runs golangci-lint, in the pinned version
@@ -122,6 +122,10 @@ e2e: e2e/node_modules/axe-core/axe.min.js ## The browser suite: every screen, th
 .PHONY: e2e-short
 e2e-short: ## The part of it that `make check` runs
 	@$(MAKE) --no-print-directory e2e E2EFLAGS=
+
+.PHONY: pictures
+pictures: ## Takes the pictures of the README anew, of the demo data
+	cd e2e && go test -count=1 -tags pictures -run '^TestPictures$$' .
 
 e2e/node_modules/axe-core/axe.min.js: e2e/package-lock.json
 	@command -v npm >/dev/null || { echo 'make e2e: npm is not installed: on Debian, apt-get install -y npm' >&2; exit 1; }
