@@ -87,18 +87,21 @@ func open(t *testing.T, portal string, v view) *tab {
 	}
 	b.do("size", chromedp.EmulateViewport(v.width, v.height, options...))
 	b.scheme("light")
-	if portal == "" {
-		return b
-	}
-	origin, err := url.Parse(app.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, cookie := range app.client(t, portal).Jar.Cookies(origin) {
-		_, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: cookie.Name, Value: cookie.Value, URL: app.url, Path: "/", HTTPOnly: new(true)})
-		b.must("cookie", err)
+	if portal != "" {
+		b.enter(app.client(t, portal))
 	}
 	return b
+}
+
+// enter makes somebody of a tab who has signed in without it.
+func (b *tab) enter(who *http.Client) {
+	b.t.Helper()
+	origin, err := url.Parse(app.url)
+	b.must("address", err)
+	for _, cookie := range who.Jar.Cookies(origin) {
+		_, err := chromedp.Call(b.ctx, network.SetCookie, network.SetCookieParams{Name: cookie.Name, Value: cookie.Value, URL: app.url, Path: "/", HTTPOnly: new(true)})
+		b.must("cookie", err)
+	}
 }
 
 // watch notes what no page may do. It sees every event before the answer to what caused it.
