@@ -35,25 +35,31 @@ func TestPageWeight(t *testing.T) {
 		all := addresses(t, portal)
 		c := app.client(t, portal)
 		for _, address := range all {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, app.url+address, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("Accept-Encoding", "gzip") // set by hand, the client leaves the answer packed
-			answer, err := c.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n, err := io.Copy(io.Discard, answer.Body)
-			_ = answer.Body.Close()
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("%s: %d bytes, packed by %q", address, n, answer.Header.Get("Content-Encoding"))
-			if n > onePage {
-				t.Errorf("%s weighs %d bytes packed, of %d", address, n, onePage)
-			}
+			weigh(t, c, address)
 		}
+	}
+}
+
+// weigh fails where a page is too heavy.
+func weigh(t *testing.T, c *http.Client, address string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, app.url+address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept-Encoding", "gzip") // set by hand, the client leaves the answer packed
+	answer, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, answer.Body)
+	_ = answer.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %d bytes, packed by %q", address, n, answer.Header.Get("Content-Encoding"))
+	if n > onePage {
+		t.Errorf("%s weighs %d bytes packed, of %d", address, n, onePage)
 	}
 }
 

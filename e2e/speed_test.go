@@ -138,6 +138,7 @@ func TestLongList(t *testing.T) {
 		}
 		return took
 	})
+	weigh(t, c, "/leads?limit=50")
 }
 
 // manyLeads are leads as a file, in which every value of a filter has its share.

@@ -132,7 +132,9 @@ func TestNaughtyStrings(t *testing.T) {
 			app.ask(t, staff, "provider", "POST", "/api/v2/escalations/"+one.ID+"/comment", map[string]any{"text": text}, nil, one.TenantID)
 			return "/provider/escalations/" + one.ID + "?tenantId=" + one.TenantID
 		}},
-		{"developer", "/developer/events", func(_ *testing.T, _ int, text string) string { return "/developer/events?stream=" + url.QueryEscape(text) }},
+		{"developer", "/developer/events", func(_ *testing.T, _ int, text string) string {
+			return "/developer/events?stream=" + url.QueryEscape(text)
+		}},
 	} {
 		t.Run(c.portal, func(t *testing.T) {
 			t.Parallel()
