@@ -14,6 +14,9 @@ import (
 // formTime is what a browser's date and time field takes and sends: a time without a zone.
 const formTime = "2006-01-02T15:04:05"
 
+// everyQuarter, of a minute in milliseconds, is how soon a component that went down is seen to be, where no figure changes meanwhile.
+const everyQuarter = "15000"
+
 // board is a dashboard page.
 type board struct {
 	Shell    shell
@@ -26,6 +29,7 @@ type board struct {
 	Message  string  // why there are no figures
 	Health   *health // of the components; nil where the portal does not show it
 	Aging    *owed   // by how late it is; likewise
+	Beside   region  // of these two, which are no figures
 }
 
 // kept is what another time is asked for with.
@@ -77,8 +81,12 @@ func (s *server) dashboard(v visit) {
 	switch {
 	case p.Name == "developer" && !b.Shell.Then:
 		b.Health = s.health(v)
+		b.Beside.Every = everyQuarter
 	case p.Name == "accountant":
 		b.Aging = s.owed(v, b)
+	}
+	if b.liveURL() != "" && (b.Health != nil || b.Aging != nil) {
+		b.Beside.ID, b.Beside.Address = "beside", string(now(p.Home, b.kept()))
 	}
 	if b.AtField != "" {
 		b.AtField = figures.At.UTC().Format(formTime)
@@ -93,7 +101,7 @@ type owed struct {
 	Trouble string
 }
 
-// owed asks for it as of when the dashboard is. It is not exchanged when a figure changes, and so says of when it is.
+// owed asks for it as of when the dashboard is, and says of when that is: it is asked for anew only after a figure has changed.
 func (s *server) owed(v visit, b board) *owed {
 	o := &owed{}
 	o.Breakdown, o.Trouble = s.aging(v, ui.View{Path: invoicesPath, Query: b.Query})

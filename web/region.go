@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"time"
@@ -14,7 +15,8 @@ import (
 type region struct {
 	ID      string
 	Address string // of the page that it is a part of
-	Follow  string // where changes are told; empty where there are none, because it is as of then
+	Follow  string // where changes are told; empty where there are none, because it is as of then or the page hears of them otherwise
+	Every   string // milliseconds until it is asked for again in any case, where it is not a minute
 	lagging
 	late bool // it lacks what it was asked not to lack
 }
@@ -31,7 +33,7 @@ func (r region) every() string {
 	if r.late || !r.BehindSince.IsZero() {
 		return "2000"
 	}
-	return "60000"
+	return cmp.Or(r.Every, "60000")
 }
 
 // regionOf is the region of a list, from the API's answer for it.

@@ -16,6 +16,16 @@ var formKey = regexp.MustCompile(`name="idempotencyKey" value="([^"]+)"`)
 // page is what a browser without scripts shows after it asked or sent a form, and where it stands then.
 func (p *program) page(path string, form url.Values) (at *url.URL, text string) {
 	p.t.Helper()
+	at, status, text := p.sent(path, form)
+	if status != http.StatusOK {
+		p.t.Fatalf("%s: %d\n%s", path, status, text)
+	}
+	return at, text
+}
+
+// sent is what a page answers, whatever that is.
+func (p *program) sent(path string, form url.Values) (at *url.URL, status int, text string) {
+	p.t.Helper()
 	ask := func() (*http.Response, error) { return p.client.Get(p.url + path) }
 	if form != nil {
 		ask = func() (*http.Response, error) { return p.client.PostForm(p.url+path, form) }
@@ -26,10 +36,10 @@ func (p *program) page(path string, form url.Values) (at *url.URL, text string) 
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		p.t.Fatalf("%s: %d %v\n%s", path, answer.StatusCode, err, body)
+	if err != nil {
+		p.t.Fatal(err)
 	}
-	return answer.Request.URL, string(body)
+	return answer.Request.URL, answer.StatusCode, string(body)
 }
 
 // TestALeadIsWorkedOnByForms: what people do on the pages reaches the log through the API, once for each form however often it

@@ -15,6 +15,7 @@ const say = (text, kind) => {
 const sayLive = () => (document.querySelector("[data-behind]") ? say("Behind", "off") : say("Live", "on"));
 
 if (container && state) {
+  const beside = document.querySelector("[data-refresh]"); // what the figures are about in other words
   let source = null;
   let retry = 0;
 
@@ -43,7 +44,10 @@ if (container && state) {
     close();
     source = new EventSource(container.dataset.live);
     source.addEventListener("open", sayLive);
-    source.addEventListener("tiles", (event) => exchange(event.data));
+    source.addEventListener("tiles", (event) => {
+      exchange(event.data);
+      if (container.querySelector(".changed")) beside?.dispatchEvent(new CustomEvent("stale", { detail: event.lastEventId }));
+    });
     source.addEventListener("ended", () => location.reload()); // leads to the sign-in
     source.addEventListener("error", () => {
       say("Reconnecting…", "off");

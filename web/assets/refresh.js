@@ -2,6 +2,7 @@
 // was typed stay, too, and nothing is exchanged under a finger that presses it.
 {
   const region = document.querySelector("[data-refresh]");
+  const tell = container ? () => {} : say; // who hears of figures says how that goes
 
   const same = (a, b) => a.nodeName === b.nodeName && a.id === b.id;
 
@@ -80,16 +81,16 @@
       if (answer.redirected) return location.assign(answer.url); // the sign-in
       const text = await answer.text();
       if (answer.ok) fresh = new DOMParser().parseFromString(text, "text/html").getElementById(region.id);
-      if (!fresh) say("Not up to date", "off");
+      if (!fresh) tell("Not up to date", "off");
     } catch {
-      say("Reconnecting…", "off");
+      tell("Reconnecting…", "off");
     }
     asking = false;
     took = performance.now() - looked;
     if ("held" in region.dataset) return later(500, missed ?? after);
     if (!fresh) return later(2000, missed ?? after); // nobody tells it again
     exchange(fresh);
-    sayLive();
+    if (!container) sayLive();
     if (missed) soon(missed);
     else later(Number(region.dataset.refresh));
   };
@@ -101,7 +102,7 @@
     // Somebody who knows that it is not up to date says so, or has it as it is now.
     region.addEventListener("stale", ({ detail }) => (asking ? (missed = detail) : soon(detail)));
     region.addEventListener("fresh", ({ detail }) => exchange(detail));
-    if ("follow" in region.dataset) later(Number(region.dataset.refresh));
+    if (container || "follow" in region.dataset) later(Number(region.dataset.refresh));
     else look();
   }
 }
