@@ -111,7 +111,7 @@ func (p *listPage) escalations(list recordList[escalationRecord], d desk) {
 	t.Filters = d.filters(view, true)
 	t.Columns = []ui.Column{
 		{Title: "Escalation"}, {Title: "Priority"}, {Title: "Status"}, {Key: "dueAt", Title: "Due", Sorts: true}, {Title: "Client"}, {Title: "Owner"},
-		{Key: "createdAt", Title: "Received", Sorts: true},
+		{Key: "createdAt", Title: "Received", Sorts: true, Tight: true},
 	}
 	t.Empty = escalationsEmpty(view)
 	for i, e := range list.Items {
