@@ -139,7 +139,7 @@ func (o order) caller(in uuid.UUID) commands.Caller {
 	who := o.signedRequest.key
 	return commands.Caller{
 		Tenant: in, Actor: eventstore.Actor{Kind: "partner", ID: who.Partner.ID, Via: who.KeyID},
-		ID:          guard.CommandID(in, who.Partner.ID, o.key),
+		ID:          eventstore.CommandID(in, who.Partner.ID, o.key),
 		Fingerprint: guard.Fingerprint(http.MethodPost, o.path, o.body),
 		Correlation: guard.CorrelationID(o.Context()),
 	}

@@ -183,7 +183,7 @@ func (s *server) asked(w http.ResponseWriter, r *http.Request, declared route) (
 		space = eventstore.ProviderSpace
 	}
 	q.caller = commands.Caller{
-		Tenant: space, Actor: q.who.actor(), ID: guard.CommandID(space, q.who.User.String(), key),
+		Tenant: space, Actor: q.who.actor(), ID: eventstore.CommandID(space, q.who.User.String(), key),
 		Fingerprint: guard.Fingerprint(r.Method, r.URL.EscapedPath(), guard.Body(r.Context())),
 		Correlation: guard.CorrelationID(r.Context()), Version: version,
 	}

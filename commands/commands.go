@@ -60,6 +60,15 @@ func (c *Commands) command(by Caller) eventstore.Command {
 	}
 }
 
+// Recall tells of each of some requests what it ended in, if it was made before; see [eventstore.Log.Recall].
+func (c *Commands) Recall(ctx context.Context, by []Caller) ([]eventstore.Recalled, error) {
+	all := make([]eventstore.Command, len(by))
+	for i, one := range by {
+		all[i] = c.command(one)
+	}
+	return c.Log.Recall(ctx, all)
+}
+
 // today is the business day of a command that names none.
 func (c *Commands) today() domain.Date { return domain.DateOf(c.Now()) }
 

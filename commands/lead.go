@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/streamflow/streamflow/domain"
 	"github.com/streamflow/streamflow/domain/contact"
 	"github.com/streamflow/streamflow/domain/lead"
@@ -27,7 +29,7 @@ func (c *Commands) CreateLead(ctx context.Context, by Caller, command lead.Creat
 		at := eventstore.Stream(lead.Stream(id))
 		for _, key := range command.Keys() {
 			if holder, held := d.Take(at, c.leadClaim(by, key)); held {
-				return errDuplicateLead.With("existingId", holder.ID())
+				return DuplicateLead(holder.ID())
 			}
 		}
 		made := command
@@ -35,6 +37,34 @@ func (c *Commands) CreateLead(ctx context.Context, by Caller, command lead.Creat
 		d.Answer(Made{ID: id})
 		return create(d, string(at), made)
 	})
+}
+
+// LeadsLike names, for each of some leads, one that has a key of it, because of which [Commands.CreateLead] would refuse it now; "" for
+// one that is like no other.
+func (c *Commands) LeadsLike(ctx context.Context, in uuid.UUID, details []lead.Details) ([]string, error) {
+	var claims []eventstore.Claim
+	var of []int
+	for i, d := range details {
+		for _, key := range d.Keys() {
+			claims, of = append(claims, c.leadClaim(Caller{Tenant: in}, key)), append(of, i)
+		}
+	}
+	holders, err := c.Log.Holders(ctx, in, claims)
+	if err != nil {
+		return nil, err
+	}
+	like := make([]string, len(details))
+	for i, holder := range holders {
+		if holder != "" && like[of[i]] == "" {
+			like[of[i]] = holder.ID()
+		}
+	}
+	return like, nil
+}
+
+// DuplicateLead is what a lead is refused with that is like another.
+func DuplicateLead(existing string) *domain.Refusal {
+	return errDuplicateLead.With("existingId", existing)
 }
 
 func (c *Commands) leadClaim(by Caller, key lead.Key) eventstore.Claim {
@@ -96,7 +126,7 @@ func (c *Commands) moveLeadKeys(d *eventstore.Decision, by Caller, at eventstore
 			continue
 		}
 		if holder, held := d.Take(at, c.leadClaim(by, key)); held {
-			return errDuplicateLead.With("existingId", holder.ID())
+			return DuplicateLead(holder.ID())
 		}
 	}
 	for _, key := range before {

@@ -182,21 +182,47 @@ func scanOutcomes(rows pgx.Rows) (map[commandRef]recordedOutcome, error) {
 // Recorded returns the outcome a command has, without deciding anything. ok is false where it has none yet;
 // [ErrCommandReused] where its request had another fingerprint.
 func (l *Log) Recorded(ctx context.Context, c Command) (o Outcome, ok bool, err error) {
-	rows, err := l.pool.Query(ctx, outcomeSQL, []uuid.UUID{c.Tenant}, []uuid.UUID{c.ID})
+	found, err := l.Recall(ctx, []Command{c})
+	if err != nil || found[0] == (Recalled{}) {
+		return Outcome{}, false, err
+	}
+	if found[0].Reused {
+		return Outcome{}, false, ErrCommandReused
+	}
+	return *found[0].Outcome, true, nil
+}
+
+// Recalled is what is known of a command: its outcome, or that its id was used by another request; nothing where it has none yet.
+type Recalled struct {
+	Outcome *Outcome
+	Reused  bool
+}
+
+// Recall is [Log.Recorded] for many commands at once, in their order.
+func (l *Log) Recall(ctx context.Context, commands []Command) ([]Recalled, error) {
+	tenants, ids := make([]uuid.UUID, len(commands)), make([]uuid.UUID, len(commands))
+	for i, c := range commands {
+		tenants[i], ids[i] = c.Tenant, c.ID
+	}
+	rows, err := l.pool.Query(ctx, outcomeSQL, tenants, ids)
 	if err != nil {
-		return Outcome{}, false, readError("outcome", err)
+		return nil, readError("outcomes", err)
 	}
 	found, err := scanOutcomes(rows)
 	if err != nil {
-		return Outcome{}, false, readError("outcome", err)
+		return nil, readError("outcomes", err)
 	}
-	r, ok := found[commandRef{c.Tenant, c.ID}]
-	if !ok {
-		return Outcome{}, false, nil
+	recalled := make([]Recalled, len(commands))
+	for i, c := range commands {
+		r, ok := found[commandRef{c.Tenant, c.ID}]
+		switch {
+		case !ok:
+		case string(r.fingerprint) != string(c.Fingerprint):
+			recalled[i].Reused = true
+		default:
+			r.Replayed = true
+			recalled[i].Outcome = &r.Outcome
+		}
 	}
-	if string(r.fingerprint) != string(c.Fingerprint) {
-		return Outcome{}, false, ErrCommandReused
-	}
-	r.Replayed = true
-	return r.Outcome, true, nil
+	return recalled, nil
 }

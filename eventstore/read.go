@@ -99,15 +99,30 @@ func (l *Log) streamEnd(ctx context.Context, tenant uuid.UUID, stream Stream) (v
 
 // Holder names the stream that holds a claim, or "".
 func (l *Log) Holder(ctx context.Context, tenant uuid.UUID, c Claim) (Stream, error) {
-	var s string
-	err := l.pool.QueryRow(ctx, `select stream from log.claim where tenant = $1 and scope = $2 and key = $3`, tenant, c.Scope, c.Key).Scan(&s)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
-	}
+	holders, err := l.Holders(ctx, tenant, []Claim{c})
 	if err != nil {
-		return "", readError("claim "+c.Scope, err)
+		return "", err
 	}
-	return Stream(s), nil
+	return holders[0], nil
+}
+
+// Holders is [Log.Holder] for many claims at once, in their order.
+func (l *Log) Holders(ctx context.Context, tenant uuid.UUID, claims []Claim) ([]Stream, error) {
+	scopes, keys := make([]string, len(claims)), make([][]byte, len(claims))
+	for i, c := range claims {
+		scopes[i], keys[i] = c.Scope, c.Key
+	}
+	// One lookup in the index for each, whatever the plan was made for; see outcomeSQL.
+	rows, err := l.pool.Query(ctx, `select coalesce((select c.stream from log.claim c where c.tenant = $1 and c.scope = w.scope and c.key = w.key limit 1), '')
+		from unnest($2::text[], $3::bytea[]) with ordinality w(scope, key, ord) order by w.ord`, tenant, scopes, keys)
+	if err != nil {
+		return nil, readError("claims", err)
+	}
+	holders, err := pgx.CollectRows(rows, pgx.RowTo[Stream])
+	if err != nil {
+		return nil, readError("claims", err)
+	}
+	return holders, nil
 }
 
 // Heads is the cursor of everything committed by now.

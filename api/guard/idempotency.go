@@ -1,17 +1,14 @@
 package guard
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"hash"
 	"net/http"
 	"strings"
 
 	"github.com/dunglas/httpsfv"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/google/uuid"
 
 	"github.com/streamflow/streamflow/api/problem"
+	"github.com/streamflow/streamflow/eventstore"
 )
 
 // IdempotencyHeader carries the caller's key for one intention.
@@ -58,19 +55,6 @@ func visibleASCII(s string) bool {
 	return true
 }
 
-// CommandID makes the id of a command from the tenant it is for, the caller (the stable id of a user, token or
-// partner) and the caller's Idempotency-Key: nobody can name, and so replay, another caller's command. It is a
-// UUIDv8 (RFC 9562) of SHA-256, the same on every node and after every restart.
-func CommandID(tenant uuid.UUID, caller, key string) uuid.UUID {
-	h := sha256.New()
-	hashParts(h, []byte("cmd1"), tenant[:], []byte(caller), []byte(key))
-	var id uuid.UUID
-	copy(id[:], h.Sum(nil))
-	id[6] = id[6]&0x0f | 0x80
-	id[8] = id[8]&0x3f | 0x80
-	return id
-}
-
 // Fingerprint identifies what a request asks for: SHA-256 over its method, path (as it came, escaped) and body. A
 // JSON body is taken in canonical form (RFC 8785), so that neither spaces nor the order of members matter; any other
 // body is taken as it is. Pass JSON through CheckJSON first: it refuses the numbers that the canonical form, which
@@ -85,17 +69,5 @@ func Fingerprint(method, path string, body []byte) []byte {
 			form = "bytes"
 		}
 	}
-	h := sha256.New()
-	hashParts(h, []byte("req1"), []byte(method), []byte(path), []byte(form), body)
-	return h.Sum(nil)
-}
-
-// hashParts writes each part behind its length, so that no two lists of parts are the same bytes.
-func hashParts(h hash.Hash, parts ...[]byte) {
-	var size [8]byte
-	for _, part := range parts {
-		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
-		h.Write(size[:]) // a hash never fails to write
-		h.Write(part)
-	}
+	return eventstore.HashParts([]byte("req1"), []byte(method), []byte(path), []byte(form), body)
 }

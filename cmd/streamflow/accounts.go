@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/guard/password"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain"
@@ -33,7 +32,7 @@ type account struct {
 // asSystem is this program itself as the caller of a command; the same key is the same command at every start.
 func asSystem(key string) commands.Caller {
 	return commands.Caller{
-		Tenant: eventstore.ProviderSpace, ID: guard.CommandID(eventstore.ProviderSpace, "system", key), Fingerprint: []byte(key), Correlation: "serve",
+		Tenant: eventstore.ProviderSpace, ID: eventstore.CommandID(eventstore.ProviderSpace, "system", key), Fingerprint: []byte(key), Correlation: "serve",
 		Actor: eventstore.Actor{Kind: "system", ID: "serve", Via: "cli"},
 	}
 }

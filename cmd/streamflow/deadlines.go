@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/projections"
@@ -65,7 +64,7 @@ func (n *node) recordMissed(ctx context.Context, use *commands.Commands) error {
 func forDeadline(m projections.Missed) commands.Caller {
 	key := "deadline " + m.ID + " " + m.Deadline.UTC().Format(time.RFC3339Nano)
 	return commands.Caller{
-		Tenant: m.Tenant, ID: guard.CommandID(m.Tenant, "system", key), Fingerprint: []byte(key), Correlation: "deadlines",
+		Tenant: m.Tenant, ID: eventstore.CommandID(m.Tenant, "system", key), Fingerprint: []byte(key), Correlation: "deadlines",
 		Actor: eventstore.Actor{Kind: "system", ID: "deadlines", Via: "serve"},
 	}
 }

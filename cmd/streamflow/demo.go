@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/guard/password"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain"
@@ -78,7 +77,7 @@ func loadDemo(ctx context.Context, use *commands.Commands, out io.Writer) error 
 // asDemo makes a command of the demo data: its id is the same at every start, so that it is done once.
 func asDemo(tenant uuid.UUID, key string) commands.Caller {
 	c := asSystem("demo " + key)
-	c.Tenant, c.ID = tenant, guard.CommandID(tenant, "system", "demo "+key)
+	c.Tenant, c.ID = tenant, eventstore.CommandID(tenant, "system", "demo "+key)
 	return c
 }
 

@@ -1,51 +1,29 @@
 package main
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"os"
+	"path"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/commands/intake"
+	"github.com/streamflow/streamflow/eventstore"
 )
-
-// importKind is a sort of record that a file can hold.
-type importKind struct {
-	// fields are what a column can be mapped to; one that ends in a dot takes any name after it.
-	fields []string
-	// open makes the importer of rows.
-	open func(use *commands.Commands, tenant uuid.UUID) rowImporter
-}
-
-// rowImporter brings rows in by commands. It is safe for concurrent use.
-type rowImporter interface {
-	// key is what makes a row the same one in a later run; empty when the row has nothing of the kind.
-	key(r row) string
-	// check says what is wrong with a row as far as the row alone tells.
-	check(r row) error
-	// bring runs the row's commands; fresh is false when all of them had been run before.
-	bring(ctx context.Context, r row) (fresh bool, err error)
-}
-
-var importKinds = map[string]importKind{
-	"leads":    {leadFields, newLeadImporter},
-	"invoices": {invoiceFields, newInvoiceImporter},
-}
 
 // importOptions is what the command line asks for.
 type importOptions struct {
-	kind   importKind
+	intake.Options
 	file   string
 	tenant uuid.UUID
-	mapped map[string]string // column to field
-	fixed  map[string]string // field to value
-	layout string
 	dryRun bool
 	quiet  bool
 	json   bool
@@ -81,12 +59,12 @@ func (p fixedPairs) Set(text string) error {
 }
 
 func readImportOptions(c call) (importOptions, error) {
-	o := importOptions{mapped: map[string]string{}, fixed: map[string]string{}}
+	o := importOptions{Options: intake.Options{Columns: map[string]string{}, Fixed: map[string]string{}}}
 	flags := newFlags("import")
 	tenant := flags.String("tenant", "", "`ID` of the tenant that the records are for; needed")
-	flags.Var(pairs(o.mapped), "map", "take a field from a column: `COLUMN=field`; may be repeated (columns of the same name are found)")
-	flags.Var(fixedPairs(o.fixed), "set", "give a field one value in every row: `field=value`; may be repeated")
-	flags.StringVar(&o.layout, "date-layout", time.DateOnly, "`LAYOUT` of dates, written as the day 2006-01-02")
+	flags.Var(pairs(o.Columns), "map", "take a field from a column: `COLUMN=field`; may be repeated (columns of the same name are found)")
+	flags.Var(fixedPairs(o.Fixed), "set", "give a field one value in every row: `field=value`; may be repeated")
+	flags.StringVar(&o.Layout, "date-layout", time.DateOnly, "`LAYOUT` of dates, written as the day 2006-01-02")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "look at every row and change nothing")
 	flags.BoolVar(&o.quiet, "quiet", false, "show no progress")
 	flags.BoolVar(&o.json, "json", false, "print the result as a JSON object")
@@ -97,40 +75,27 @@ func readImportOptions(c call) (importOptions, error) {
 	if len(args) != 2 {
 		return o, usageError{"say what the file holds, and name it"}
 	}
-	kind, ok := importKinds[args[0]]
+	kind, ok := intake.KindNamed(args[0])
 	if !ok {
 		return o, usageError{fmt.Sprintf("%q is not one of leads, invoices", args[0])}
 	}
-	o.kind, o.file = kind, args[1]
+	o.Kind, o.file, o.Form = kind, args[1], intake.CSV
+	switch strings.ToLower(path.Ext(strings.TrimSuffix(o.file, ".gz"))) {
+	case ".ndjson", ".jsonl":
+		o.Form = intake.NDJSON
+	}
 	if o.tenant, err = uuid.Parse(*tenant); err != nil {
 		return o, usageError{"--tenant is the id of a tenant"}
 	}
-	return o, o.checkFields()
+	return o, misuse(o.Check())
 }
 
-func (o importOptions) checkFields() error {
-	var named []string
-	for _, field := range o.mapped {
-		named = append(named, field)
+// misuse is how a file is to be read that cannot be: the command line's fault, and not the file's.
+func misuse(err error) error {
+	if w, ok := errors.AsType[intake.Wrong](err); ok && w.Field != "file" {
+		return usageError{w.Text}
 	}
-	for field := range o.fixed {
-		named = append(named, field)
-	}
-	for _, field := range named {
-		if !o.knows(field) {
-			return usageError{fmt.Sprintf("%q is not one of the fields %s", field, strings.Join(o.kind.fields, ", "))}
-		}
-	}
-	return nil
-}
-
-func (o importOptions) knows(field string) bool {
-	return slices.ContainsFunc(o.kind.fields, func(known string) bool {
-		if strings.HasSuffix(known, ".") {
-			return strings.HasPrefix(field, known) && field != known
-		}
-		return known == field
-	})
+	return err
 }
 
 // importFile is the verb: a file's rows become commands, and what a rule or a look at the row refuses goes to a file of rejects.
@@ -139,11 +104,11 @@ func importFile(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	rows, err := openRows(o)
+	file, rows, err := o.open()
 	if err != nil {
 		return err
 	}
-	defer rows.close()
+	defer file.Close()
 	n, err := openNode(ctx, c.config, false, false)
 	if err != nil {
 		return err
@@ -155,16 +120,42 @@ func importFile(ctx context.Context, c call) error {
 	} else if err != nil {
 		return err
 	}
-	job := importJob{options: o, rows: rows, importer: o.kind.open(use, o.tenant), seen: map[string]int{}}
-	job.progress = newProgress(c.err, o.quiet, "rows")
-	err = job.run(ctx)
-	job.progress.end()
+	bar, rejected := newProgress(c.err, o.quiet, "rows"), &rejects{beside: o.file + ".rejected.csv", header: rows.Header()}
+	work := intake.Work{Use: use, Reader: rows, Look: o.dryRun, Left: rejected.add, Done: func(rows int64) { bar.show(rows, 0) }, By: commands.Caller{
+		Tenant: o.tenant, Correlation: "import", Actor: eventstore.Actor{Kind: "system", ID: "import", Via: "cli"}}}
+	err = work.Run(ctx)
+	bar.end()
 	// What was refused is told even when the import could not go on.
-	where, rejectErr := job.writeRejects()
+	where, rejectErr := rejected.end()
 	if err := errors.Join(err, rejectErr); err != nil {
-		return fmt.Errorf("%w; %d rows were done, running it again goes on where it stopped", err, job.done())
+		return fmt.Errorf("%w; %d rows were done, running it again goes on where it stopped", err, work.Figures.Imported+work.Figures.Known)
 	}
-	return job.summary(where).print(c.out, o.json)
+	is := work.Figures
+	return importSummary{is.Rows, is.Imported, is.Known, is.Like + is.Rejected, where, o.dryRun}.print(c.out, o.json)
+}
+
+// open opens the file, packed or not, and reads what comes before its first row.
+func (o importOptions) open() (*os.File, *intake.Reader, error) {
+	file, err := os.Open(o.file)
+	if err != nil {
+		return nil, nil, err
+	}
+	var in io.Reader = file
+	if strings.HasSuffix(o.file, ".gz") {
+		in, err = gzip.NewReader(file)
+	}
+	var rows *intake.Reader
+	if err == nil {
+		rows, err = intake.NewReader(in, o.Options)
+	}
+	if err != nil {
+		_ = file.Close()
+		if err := misuse(err); !errors.As(err, new(intake.Wrong)) {
+			return nil, nil, err
+		}
+		return nil, nil, fmt.Errorf("%s: %w", o.file, err)
+	}
+	return file, rows, nil
 }
 
 // importSummary is what an import came to.

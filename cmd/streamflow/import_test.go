@@ -2,17 +2,13 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/streamflow/streamflow/commands"
 )
 
 func TestImportUsage(t *testing.T) {
@@ -33,66 +29,6 @@ func TestImportUsage(t *testing.T) {
 		var out bytes.Buffer
 		if code := run(strings.Fields(c.args), nil, &out, &out); code != 2 || !strings.Contains(out.String(), c.says) {
 			t.Errorf("%s: exit %d, want 2 with %q:\n%s", c.args, code, c.says, &out)
-		}
-	}
-}
-
-// importedRows reads a file's rows as an import of leads does.
-func importedRows(t *testing.T, text string, options func(*importOptions)) (*rowReader, error) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "leads.csv")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	o := importOptions{kind: importKinds["leads"], file: path, layout: time.DateOnly}
-	if options != nil {
-		options(&o)
-	}
-	return openRows(o)
-}
-
-func TestRowsSurviveWhatIsWrongWithOne(t *testing.T) {
-	rows, err := importedRows(t, "\ufeffE-Mail,name,Ignored\r\na@x.example, Ann ,1\r\nb@x.example\r\n\"c\"d,Cid,1\r\n\xff@x.example,Dee,1\r\n\r\ne@x.example,\"Eve\nEden\",1\r\n",
-		func(o *importOptions) {
-			o.mapped, o.fixed = map[string]string{"E-Mail": "email"}, map[string]string{"source": "fair"}
-		})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.close()
-	for _, want := range []struct {
-		line             int
-		name, email, bad string
-	}{
-		{2, "Ann", "a@x.example", ""}, {3, "", "", "has 1 cells, and the header 3"}, {4, "", "", "is no CSV"}, {5, "", "", "not UTF-8"},
-		{7, "Eve\nEden", "e@x.example", ""},
-	} {
-		r, err := rows.next()
-		if want.bad != "" {
-			if _, ok := errors.AsType[rowError](err); !ok || !strings.Contains(err.Error(), want.bad) || r.line != want.line {
-				t.Errorf("line %d: %v, want line %d with %q", r.line, err, want.line, want.bad)
-			}
-			continue
-		}
-		if err != nil || r.line != want.line || r.fields["name"] != want.name || r.fields["email"] != want.email || r.fields["source"] != "fair" {
-			t.Errorf("line %d: %v %v, want %+v", r.line, r.fields, err, want)
-		}
-	}
-	if _, err := rows.next(); !errors.Is(err, io.EOF) {
-		t.Errorf("after the last row: %v", err)
-	}
-}
-
-func TestColumnsMustBeThereAndNotFightForAField(t *testing.T) {
-	for text, mapped := range map[string]map[string]string{
-		"":                 nil,
-		"name\n":           {"Nome": "name"},
-		"a,b\n":            {"a": "name", "b": "name"},
-		"Name,name\nx,y\n": nil,
-	} {
-		if rows, err := importedRows(t, text, func(o *importOptions) { o.mapped = mapped }); err == nil {
-			rows.close()
-			t.Errorf("%q with %v was taken", text, mapped)
 		}
 	}
 }
@@ -157,9 +93,5 @@ func TestInvoicesShareTheirOrganization(t *testing.T) {
 	}
 	if made != 1 {
 		t.Errorf("%d organizations for one customer", made)
-	}
-	use := &commands.Commands{Log: r.node.log, Pool: r.node.engine, Now: time.Now}
-	if id, err := newInvoiceImporter(use, r.tenant).(*invoiceImporter).makeOrganization(t.Context(), "Acme", "another command"); err != nil || id == "" {
-		t.Errorf("organization that is there: %q, %v", id, err)
 	}
 }

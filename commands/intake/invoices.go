@@ -1,4 +1,4 @@
-package main
+package intake
 
 import (
 	"context"
@@ -23,15 +23,15 @@ var invoiceFields = []string{
 
 // invoiceImporter writes and issues an invoice for each row, and pays it in full where the row says when.
 type invoiceImporter struct {
-	use    *commands.Commands
-	tenant uuid.UUID
+	use *commands.Commands
+	by  commands.Caller
 
 	mu            sync.Mutex
 	organizations map[string]func() (string, error) // id by name in lower case
 }
 
-func newInvoiceImporter(use *commands.Commands, tenant uuid.UUID) rowImporter {
-	return &invoiceImporter{use: use, tenant: tenant, organizations: map[string]func() (string, error){}}
+func newInvoiceImporter(use *commands.Commands, by commands.Caller) importer {
+	return &invoiceImporter{use: use, by: by, organizations: map[string]func() (string, error){}}
 }
 
 // invoiceRow is what a row asks for.
@@ -42,14 +42,14 @@ type invoiceRow struct {
 	settledOn    domain.Date
 }
 
-func (i *invoiceImporter) read(r row) (invoiceRow, error) {
+func (i *invoiceImporter) ask(r row) (invoiceRow, error) {
 	v := invoiceRow{organization: domain.Line(r.fields["organization"])}
 	if v.organization == "" {
-		return v, rowError{"organization: is required"}
+		return v, rowError{text: "organization: is required"}
 	}
 	var err error
 	if v.amount, err = money.ParseMajor(r.fields["amount"], r.fields["currency"]); err != nil {
-		return v, rowError{"amount: " + err.Error()}
+		return v, rowError{text: "amount: " + err.Error()}
 	}
 	description := r.fields["description"]
 	if description == "" {
@@ -64,7 +64,7 @@ func (i *invoiceImporter) read(r row) (invoiceRow, error) {
 	}
 	if v.create.IssueDate == "" {
 		// A day of our own would differ from run to run, and be wrong about the past.
-		return v, rowError{"issueDate: is required"}
+		return v, rowError{text: "issueDate: is required"}
 	}
 	if v.create.DueDate, err = r.date("dueDate"); err != nil {
 		return v, err
@@ -77,47 +77,53 @@ func (i *invoiceImporter) read(r row) (invoiceRow, error) {
 	return v, err
 }
 
-func (i *invoiceImporter) key(r row) string { return domain.Line(r.fields["externalNumber"]) }
-
-// check looks at everything a draft and a payment would refuse, so that a row is not brought in by half.
-func (i *invoiceImporter) check(r row) error {
-	v, err := i.read(r)
+// read looks at everything a draft and a payment would refuse, so that a row is not brought in by half.
+func (i *invoiceImporter) read(r row) (item, error) {
+	v, err := i.ask(r)
 	if err != nil {
-		return err
+		return item{}, err
 	}
-	if i.key(r) == "" {
-		return rowError{"externalNumber: is required, to know the invoice again"}
+	key := domain.Line(r.fields["externalNumber"])
+	if key == "" {
+		return item{}, rowError{text: "externalNumber: is required, to know the invoice again"}
 	}
 	draft := v.create
 	draft.OrganizationID = uuid.Nil.String() // it is not known yet
 	if err := draft.Normalize().Validate(); err != nil {
-		return err
+		return item{}, err
 	}
-	if v.settledOn == "" {
-		return nil
+	// The organization is told by its name: that is what the file says, and its id may differ after a merge.
+	told, err := json.Marshal([]any{v.organization, v.amount, v.create.Lines, v.create.IssueDate, v.create.DueDate, v.create.Disputed})
+	if err != nil {
+		return item{}, fmt.Errorf("row as JSON: %w", err)
 	}
-	return v.payment().Normalize().Validate()
+	step := func(name, told string) commands.Caller { return rowCaller(i.by, "invoice", key, name, told) }
+	made := item{row: r, keys: []string{key}, steps: []commands.Caller{step("create", string(told)), step("issue", string(v.create.IssueDate))}}
+	if v.settledOn != "" {
+		if err := v.payment().Normalize().Validate(); err != nil {
+			return item{}, err
+		}
+		made.steps = append(made.steps, step("pay", string(v.settledOn)))
+	}
+	made.bring = func(ctx context.Context) (bool, error) { return i.bring(ctx, v, made.steps) }
+	return made, nil
+}
+
+// like finds none: an invoice is known by its row alone.
+func (i *invoiceImporter) like(_ context.Context, items []item) ([]error, error) {
+	return make([]error, len(items)), nil
 }
 
 func (v invoiceRow) payment() invoice.Pay {
 	return invoice.Pay{Amount: v.amount, PaidOn: v.settledOn, Today: v.create.Today}
 }
 
-func (i *invoiceImporter) bring(ctx context.Context, r row) (bool, error) {
-	v, err := i.read(r)
-	if err != nil {
-		return false, err
-	}
+func (i *invoiceImporter) bring(ctx context.Context, v invoiceRow, steps []commands.Caller) (bool, error) {
+	var err error
 	if v.create.OrganizationID, err = i.organizationOf(ctx, v.organization); err != nil {
 		return false, err
 	}
-	// The organization is told by its name: that is what the file says, and its id may differ after a merge.
-	told, err := json.Marshal([]any{v.organization, v.amount, v.create.Lines, v.create.IssueDate, v.create.DueDate, v.create.Disputed})
-	if err != nil {
-		return false, fmt.Errorf("row as JSON: %w", err)
-	}
-	step := func(name, told string) commands.Caller { return rowCaller(i.tenant, "invoice", i.key(r), name, told) }
-	made, err := outcomeOf(i.use.CreateInvoice(ctx, step("create", string(told)), v.create))
+	made, err := outcomeOf(i.use.CreateInvoice(ctx, steps[0], v.create))
 	if err != nil {
 		return false, err
 	}
@@ -125,12 +131,12 @@ func (i *invoiceImporter) bring(ctx context.Context, r row) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	issued, err := outcomeOf(i.use.IssueInvoice(ctx, step("issue", string(v.create.IssueDate)), id, invoice.Issue{}))
+	issued, err := outcomeOf(i.use.IssueInvoice(ctx, steps[1], id, invoice.Issue{}))
 	fresh := !made.Replayed || !issued.Replayed
 	if err != nil || v.settledOn == "" {
 		return fresh, err
 	}
-	paid, err := outcomeOf(i.use.PayInvoice(ctx, step("pay", string(v.settledOn)), id, v.payment()))
+	paid, err := outcomeOf(i.use.PayInvoice(ctx, steps[2], id, v.payment()))
 	return fresh || !paid.Replayed, err
 }
 
@@ -148,7 +154,7 @@ func (i *invoiceImporter) organizationOf(ctx context.Context, name string) (stri
 }
 
 func (i *invoiceImporter) makeOrganization(ctx context.Context, name, key string) (string, error) {
-	out, err := i.use.CreateOrganization(ctx, rowCaller(i.tenant, "organization", key, "create", key),
+	out, err := i.use.CreateOrganization(ctx, rowCaller(i.by, "organization", key, "create", key),
 		organization.Create{Details: organization.Details{Name: name}})
 	if err != nil {
 		return "", err
@@ -163,5 +169,5 @@ func (i *invoiceImporter) makeOrganization(ctx context.Context, name, key string
 	if held := refusal.Params["existingId"]; held != "" {
 		return held, nil
 	}
-	return "", rowError{refusal.Code + ": " + refusal.Text}
+	return "", rowError{text: refusal.Text}
 }

@@ -1,0 +1,248 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/eventstore"
+)
+
+const (
+	// workers is how many rows are under way at once: enough for the log to commit many together.
+	workers = 16
+	// batch is how many rows are looked up in the log at once.
+	batch = 1000
+)
+
+// Figures are what an import comes to.
+type Figures struct {
+	Rows     int64 `json:"rows" doc:"Rows of the file"`
+	Imported int64 `json:"imported" doc:"Rows that made something, or would"`
+	Known    int64 `json:"known" doc:"Rows that an earlier import brought in as they are"`
+	Like     int64 `json:"duplicates" doc:"Rows that are like a record which is there already"`
+	Rejected int64 `json:"rejected" doc:"Rows that cannot be taken, each with its reason"`
+}
+
+// Left is a row that was not taken, and why.
+type Left struct {
+	Line     int
+	Reason   string
+	Existing string // the record that it is like; empty where it is wrong by itself
+	Cells    []string
+}
+
+// Work is a run over a file, or a look at what one would come to.
+type Work struct {
+	Use    *commands.Commands
+	By     commands.Caller // tenant, actor and correlation; the rows' commands have ids of their own
+	Reader *Reader
+	// Look changes nothing.
+	Look bool
+	// Left takes the rows that are not taken, in the order of the file. Done takes how many rows were. Either may be nil.
+	Left func(Left) error
+	Done func(rows int64)
+
+	importer importer
+	seen     map[[16]byte]int // line of each key of the rows so far
+	Figures  Figures
+	read     atomic.Int64
+}
+
+// Run takes all rows. An error ends it; what is wrong with one row alone does not.
+func (w *Work) Run(ctx context.Context) error {
+	w.importer, w.seen = w.Reader.options.Kind.open(w.Use, w.By), map[[16]byte]int{}
+	for {
+		items, left, err := w.batch()
+		ended := errors.Is(err, io.EOF)
+		if err != nil && !ended {
+			return err
+		}
+		if err := w.take(ctx, items, left); err != nil {
+			return err
+		}
+		if ended {
+			return nil
+		}
+	}
+}
+
+// batch reads rows. What is wrong with one by itself, or because of a row before, is told at once.
+func (w *Work) batch() (items []item, left []Left, err error) {
+	for len(items)+len(left) < batch {
+		r, err := w.Reader.next()
+		if errors.Is(err, io.EOF) {
+			return items, left, err
+		}
+		var made item
+		if err == nil {
+			made, err = w.importer.read(r)
+		}
+		if err == nil {
+			err = w.first(made)
+		}
+		if bad, ok := faultOf(err); ok {
+			left = append(left, Left{r.line, bad.text, bad.existing, r.cells})
+			continue
+		}
+		if err != nil {
+			return items, left, fmt.Errorf("line %d: %w", r.line, err)
+		}
+		items = append(items, made)
+	}
+	return items, left, nil
+}
+
+// first refuses a row that has a key in common with one before. Which of two is taken is so a matter of the file alone, and the same
+// in every run.
+func (w *Work) first(one item) error {
+	hashes := make([][16]byte, len(one.keys))
+	for i, key := range one.keys {
+		hashes[i] = [16]byte(eventstore.HashParts([]byte(key)))
+		if line, twice := w.seen[hashes[i]]; twice {
+			return rowError{text: fmt.Sprintf("is the same record as line %d", line)}
+		}
+	}
+	for _, hash := range hashes {
+		w.seen[hash] = one.row.line
+	}
+	return nil
+}
+
+// take brings items in, and tells those that were left.
+func (w *Work) take(ctx context.Context, items []item, left []Left) error {
+	faults, fresh, err := w.look(ctx, items)
+	if err != nil {
+		return err
+	}
+	w.count(int64(len(left)))
+	if err := w.bring(ctx, items, faults, fresh); err != nil {
+		return err
+	}
+	for i, one := range items {
+		switch bad, isBad := faultOf(faults[i]); {
+		case isBad:
+			left = append(left, Left{one.row.line, bad.text, bad.existing, one.row.cells})
+		case fresh[i]:
+			w.Figures.Imported++
+		default:
+			w.Figures.Known++
+		}
+	}
+	slices.SortFunc(left, func(a, b Left) int { return a.Line - b.Line })
+	for _, one := range left {
+		if one.Existing != "" {
+			w.Figures.Like++
+		} else {
+			w.Figures.Rejected++
+		}
+		if w.Left != nil {
+			if err := w.Left(one); err != nil {
+				return err
+			}
+		}
+	}
+	w.Figures.Rows = w.Figures.Imported + w.Figures.Known + w.Figures.Like + w.Figures.Rejected
+	return nil
+}
+
+func (w *Work) count(rows int64) {
+	done := w.read.Add(rows)
+	if w.Done != nil {
+		w.Done(done)
+	}
+}
+
+// bring runs what is fresh. The fault of a row replaces none.
+func (w *Work) bring(ctx context.Context, items []item, faults []error, fresh []bool) error {
+	if w.Look {
+		w.count(int64(len(items)))
+		return nil
+	}
+	g, working := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
+	for i, one := range items {
+		if faults[i] != nil || !fresh[i] {
+			w.count(1)
+			continue
+		}
+		g.Go(func() error {
+			if working.Err() != nil {
+				return context.Cause(working)
+			}
+			defer w.count(1)
+			made, err := one.bring(working)
+			if _, bad := faultOf(err); err != nil && !bad {
+				return fmt.Errorf("line %d: %w", one.row.line, err)
+			}
+			faults[i], fresh[i] = err, made
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// look tells what bringing items in would come to, as the log is now: the fault of each, or whether it would make anything.
+func (w *Work) look(ctx context.Context, items []item) (faults []error, fresh []bool, err error) {
+	faults, fresh = make([]error, len(items)), make([]bool, len(items))
+	var steps []commands.Caller
+	for _, one := range items {
+		steps = append(steps, one.steps...)
+	}
+	known, err := w.Use.Recall(ctx, steps)
+	if err != nil {
+		return nil, nil, err
+	}
+	var unasked []item
+	var at []int
+	for i, one := range items {
+		ended := known[:len(one.steps)]
+		known = known[len(one.steps):]
+		if ended[0] == (eventstore.Recalled{}) {
+			unasked, at = append(unasked, one), append(at, i)
+			continue
+		}
+		fresh[i], err = one.after(ctx, ended)
+		if _, bad := faultOf(err); err != nil && !bad {
+			return nil, nil, err
+		}
+		faults[i] = err
+	}
+	like, err := w.importer.like(ctx, unasked)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, fault := range like {
+		faults[at[i]], fresh[at[i]] = fault, fault == nil
+	}
+	return faults, fresh, nil
+}
+
+// after tells what is left to do of an item whose first step was asked for before.
+func (one item) after(ctx context.Context, ended []eventstore.Recalled) (fresh bool, err error) {
+	for i, step := range ended {
+		switch {
+		case step.Reused:
+			return false, errChanged
+		case step.Outcome != nil:
+			if _, err := outcomeOf(*step.Outcome, nil); err != nil {
+				return false, err
+			}
+		case one.may == nil || i == 0:
+			return true, nil
+		default:
+			made, err := commands.MadeBy(*ended[0].Outcome)
+			if err != nil {
+				return false, err
+			}
+			return true, one.may(ctx, made)
+		}
+	}
+	return false, nil
+}
