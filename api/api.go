@@ -22,6 +22,7 @@ import (
 	"github.com/streamflow/streamflow/api/guard/signature"
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/commands/intake"
 	"github.com/streamflow/streamflow/domain/user"
 	"github.com/streamflow/streamflow/eventstore/projection"
 )
@@ -50,6 +51,8 @@ type Config struct {
 	Reader *projection.Reader
 	// Projector looks after the read models. Nil: its routes answer 503.
 	Projector *projection.Engine
+	// Intake takes files in and brings their rows in. Nil: its routes answer 503.
+	Intake *intake.Desk
 	// Source names the installation in CloudEvents, as the bus does.
 	Source string
 	// Themes are the looks of the portals that somebody may choose, the default first.
@@ -99,7 +102,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	s := &server{Config: c, router: chi.NewRouter(), origins: origins}
-	s.router.Use(guard.WithCaller(c.TrustedProxies), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(c.Logger), sameOrigin, guard.ReadBody, middleware.GetHead)
+	s.router.Use(guard.WithCaller(c.TrustedProxies), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(c.Logger), sameOrigin, guard.ReadBodyBut(isUpload), middleware.GetHead)
 	s.router.NotFound(func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.New(problem.NotFound, "")) })
 	s.router.MethodNotAllowed(s.wrongMethod)
 	return s.router, s.register(s.router, s.table())

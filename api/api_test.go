@@ -18,6 +18,7 @@ import (
 	"github.com/streamflow/streamflow/api"
 	"github.com/streamflow/streamflow/api/guard/password"
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/commands/intake"
 	"github.com/streamflow/streamflow/domain/user"
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/projection"
@@ -37,7 +38,8 @@ type site struct {
 	routes   chi.Routes
 	commands *commands.Commands
 	reader   *projection.Reader
-	provider string        // cookie
+	provider string // cookie
+	desk     *intake.Desk
 	clock    *atomic.Int64 // how much later it is than when it was served
 }
 
@@ -60,9 +62,10 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(l.Close)
 	c := &commands.Commands{Log: l, Pool: pool, Now: time.Now}
 	engine, reader := project(t, url, l)
-	handler, err := api.New(api.Config{Commands: c, Reader: reader, Projector: engine, Themes: twoThemes})
+	desk := works(t, intake.NewDesk(c, eventstore.NewMasterKey().AEAD("import"), quiet))
+	handler, err := api.New(api.Config{Commands: c, Reader: reader, Projector: engine, Intake: desk, Themes: twoThemes})
 	must(t, err)
-	s := &site{t: t, handler: conform(t, handler), routes: handler.(chi.Routes), commands: c, reader: reader}
+	s := &site{t: t, handler: conform(t, handler), routes: handler.(chi.Routes), commands: c, reader: reader, desk: desk}
 	hash, err := password.New().Hash(ctx, secret)
 	must(t, err)
 	_, err = c.CreateUser(ctx, commands.Caller{Actor: eventstore.Actor{Kind: "system", ID: "test", Via: "test"}, ID: uuid.New(), Fingerprint: []byte("x")},
@@ -70,6 +73,21 @@ func newSite(t *testing.T) *site {
 	must(t, err)
 	s.provider = s.login("provider@example.com")
 	return s
+}
+
+// works lets a desk work until the test ends.
+func works(t *testing.T, desk *intake.Desk) *intake.Desk {
+	t.Helper()
+	running, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- desk.Run(running) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return desk
 }
 
 // project folds the log into the read models until the test ends.

@@ -3,10 +3,8 @@ package api
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/google/uuid"
 
 	"github.com/streamflow/streamflow/api/problem"
 	"github.com/streamflow/streamflow/commands"
@@ -27,7 +25,6 @@ func (s *server) projectionRoutes() []route {
 		{on: "POST /api/v2/projections/{name}/rebuild", id: "rebuildProjection", takes: rebuildOrder{},
 			summary: "Begins to build a read model anew from the whole log, beside the live one, which is switched when they are equal",
 			gives:   replies{202: job{}}, codes: []problem.Code{problem.InvalidTransition}, frame: s.operating(projection.ActionRebuild)},
-		{on: "GET /api/v2/jobs/{id}", id: "getJob", summary: "Tells how far a job is, or how it ended", gives: replies{200: job{}}, frame: s.reading(developers, s.getJob)},
 	}
 	for _, action := range []struct{ name, id, summary string }{
 		{projection.ActionPause, "pauseProjection", "Stops a read model on every node; it is read as it is"},
@@ -44,24 +41,6 @@ func (s *server) projectionRoutes() []route {
 // rebuildOrder says how to rebuild.
 type rebuildOrder struct {
 	Force bool `json:"force,omitempty" doc:"Switches also to what differs from the live tables"`
-}
-
-// job is long work, as it is or as it ended.
-type job struct {
-	ID      uuid.UUID             `json:"id"`
-	State   string                `json:"state" enum:"running,done,failed"`
-	Done    int64                 `json:"done"`
-	Total   int64                 `json:"total"`
-	Errors  []jobError            `json:"errors"`
-	Result  *projection.Condition `json:"result" doc:"The read model as the job left it"`
-	Action  string                `json:"action"`
-	Name    string                `json:"projection"`
-	BegunAt time.Time             `json:"begunAt"`
-	EndedAt *time.Time            `json:"endedAt"`
-}
-
-type jobError struct {
-	Message string `json:"message"`
 }
 
 // operating is the frame of what operators ask of read models. It is no command of the log; its key is kept with the order.
@@ -148,28 +127,5 @@ func (s *server) getProjection(w http.ResponseWriter, q request, _ moment) error
 		return err
 	}
 	s.write(w, q.Request, http.StatusOK, one)
-	return nil
-}
-
-func (s *server) getJob(w http.ResponseWriter, q request, _ moment) error {
-	if s.Projector == nil {
-		return notHere()
-	}
-	found, err := s.Projector.Job(q.Context(), uuid.MustParse(q.id)) // it was looked at before
-	if errors.Is(err, projection.ErrNoJob) {
-		return commands.ErrNotFound
-	}
-	if err != nil {
-		return err
-	}
-	told := job{ID: found.ID, State: found.State(), Done: found.Done, Total: found.Total, Errors: []jobError{}, Result: found.Result, Action: found.Action,
-		Name: found.Projection, BegunAt: found.BegunAt.UTC(), EndedAt: found.EndedAt}
-	switch {
-	case found.Error != "":
-		told.Errors = append(told.Errors, jobError{found.Error})
-	case told.State == projection.JobFailed:
-		told.Errors = append(told.Errors, jobError{"its node ended before it did"})
-	}
-	s.write(w, q.Request, http.StatusOK, told)
 	return nil
 }

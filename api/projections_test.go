@@ -146,9 +146,11 @@ func TestWhoLooksAfterReadModels(t *testing.T) {
 	developer, analyst := s.staff(user.RoleDeveloper), s.staff(user.RoleAnalyst)
 	for _, cookie := range []string{owner, s.provider, analyst} {
 		s.want(s.do("GET", "/api/v2/projections", call{cookie: cookie}), 403, "forbidden")
-		s.want(s.do("GET", "/api/v2/jobs/"+uuid.NewString(), call{cookie: cookie}), 403, "forbidden")
 		s.want(s.do("POST", "/api/v2/projections/figures/pause", call{cookie: cookie}), 403, "forbidden")
 	}
+	job := s.rebuilt(developer, "figures", "", "done").Header().Get("Location")
+	s.want(s.do("GET", job, call{cookie: analyst}), 403, "forbidden")
+	s.want(s.do("GET", job, call{cookie: owner}), 404, "not_found") // whose jobs are imports
 	s.want(s.do("GET", "/api/v2/projections", call{}), 401, "unauthenticated")
 	for _, path := range []string{"pause", "rebuild", "switch"} {
 		s.want(s.do("POST", "/api/v2/projections/nosuch/"+path, call{cookie: developer}), 404, "not_found")

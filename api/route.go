@@ -171,7 +171,7 @@ func (s *server) figured(run func(http.ResponseWriter, *http.Request, principal)
 func (s *server) table() []route {
 	return slices.Concat(s.openRoutes(), s.themeRoutes(), s.settingsRoutes(), s.sessionRoutes(), s.tenantRoutes(), s.leadRoutes(), s.recordRoutes(), s.invoiceRoutes(),
 		s.partnerRoutes(), s.federationRoutes(), s.fedRoutes(), s.escalationRoutes(), s.userRoutes(), s.dealRoutes(),
-		s.listRoutes(), s.reportRoutes(), s.portalRoutes(), s.eventRoutes(), s.projectionRoutes())
+		s.listRoutes(), s.reportRoutes(), s.portalRoutes(), s.eventRoutes(), s.projectionRoutes(), s.importRoutes(), s.jobRoutes())
 }
 
 // register puts the routes of a table, and nothing else, into the router.

@@ -12,7 +12,7 @@ import (
 	"github.com/streamflow/streamflow/api/problem"
 )
 
-// MaxBody is the limit of a request's body, in bytes. Imports are read elsewhere, as a stream, with their own.
+// MaxBody is the limit of a request's body, in bytes. Imports are read elsewhere, as a stream, with a limit of their own.
 const MaxBody = 1 << 20
 
 type bodyKey struct{}
@@ -22,9 +22,22 @@ type bodyKey struct{}
 // body is the problem payload_too_large, a compressed one unsupported_media_type: what was signed and what was meant
 // must not differ by a decompressor.
 func ReadBody(next http.Handler) http.Handler {
+	return ReadBodyBut(func(*http.Request) bool { return false })(next)
+}
+
+// ReadBodyBut is [ReadBody] for all requests but those whose body the route reads itself, as a stream.
+func ReadBodyBut(streams func(*http.Request) bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return readBody(streams, next) }
+}
+
+func readBody(streams func(*http.Request) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 			problem.Write(w, r, problem.New(problem.UnsupportedMediaType, "A request body may not be compressed."))
+			return
+		}
+		if streams(r) {
+			next.ServeHTTP(w, r)
 			return
 		}
 		if r.ContentLength > MaxBody {

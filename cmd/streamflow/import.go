@@ -93,7 +93,7 @@ func readImportOptions(c call) (importOptions, error) {
 // misuse is how a file is to be read that cannot be: the command line's fault, and not the file's.
 func misuse(err error) error {
 	if w, ok := errors.AsType[intake.Wrong](err); ok && w.Field != "file" {
-		return usageError{w.Text}
+		return usageError{w.Error()}
 	}
 	return err
 }
@@ -128,9 +128,9 @@ func importFile(ctx context.Context, c call) error {
 	// What was refused is told even when the import could not go on.
 	where, rejectErr := rejected.end()
 	if err := errors.Join(err, rejectErr); err != nil {
-		return fmt.Errorf("%w; %d rows were done, running it again goes on where it stopped", err, work.Figures.Imported+work.Figures.Known)
+		return fmt.Errorf("%w; %d rows were done, running it again goes on where it stopped", err, work.Counts.Imported+work.Counts.Known)
 	}
-	is := work.Figures
+	is := work.Counts
 	return importSummary{is.Rows, is.Imported, is.Known, is.Like + is.Rejected, where, o.dryRun}.print(c.out, o.json)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/commands/intake"
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/eventstore/projection"
 	"github.com/streamflow/streamflow/eventstore/seal"
@@ -40,6 +41,7 @@ type node struct {
 	seals              *seal.Store
 	projector          *projection.Engine
 	reader             *projection.Reader
+	intake             *intake.Desk // nil for a verb that takes no files in
 }
 
 // connection is how other verbs, and the stock psql and nats programs, reach the servers of a running node.

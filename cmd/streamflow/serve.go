@@ -18,6 +18,7 @@ import (
 	"github.com/streamflow/streamflow/api/guard"
 	"github.com/streamflow/streamflow/api/guard/rate"
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/commands/intake"
 	"github.com/streamflow/streamflow/eventstore/reactor"
 	"github.com/streamflow/streamflow/eventstore/relay"
 	"github.com/streamflow/streamflow/eventstore/seal"
@@ -61,6 +62,7 @@ func serve(ctx context.Context, c call) error {
 		return err
 	}
 	use := &commands.Commands{Log: n.log, Pool: n.engine, Secrets: key.AEAD("partner key"), Now: time.Now}
+	n.intake = intake.NewDesk(use, key.AEAD("import"), n.config.logger)
 	if n.config.roles.has(roleAPI) {
 		if err := n.keepAccounts(ctx, use, c.err); err != nil {
 			return err
@@ -139,7 +141,7 @@ func (n *node) jobs(use *commands.Commands) ([]func(context.Context) error, erro
 	var jobs []func(context.Context) error
 	roles := n.config.roles
 	if roles.has(roleAPI) {
-		jobs = append(jobs, n.projector.Operate, func(ctx context.Context) error { return n.reader.Listen(ctx, n.config.logger) })
+		jobs = append(jobs, n.projector.Operate, n.intake.Run, func(ctx context.Context) error { return n.reader.Listen(ctx, n.config.logger) })
 	}
 	if roles.has(roleProjector) {
 		jobs = append(jobs, n.projector.Run)
@@ -191,7 +193,7 @@ func (n *node) apiConfig(use *commands.Commands) api.Config {
 	limits.Limiter = rate.New(rate.Postgres(n.engine), 1, n.config.logger)
 	return api.Config{Commands: use, Logger: n.config.logger, PublicURL: n.config.publicURL, Listen: n.config.addr,
 		TrustedProxies: n.config.proxies, Limits: limits, NoFederation: n.config.noFederation,
-		Diagnose: n.diagnose, Reader: n.reader, Projector: n.projector, Ready: n.ready, Source: n.source, Themes: themes()}
+		Diagnose: n.diagnose, Reader: n.reader, Projector: n.projector, Intake: n.intake, Ready: n.ready, Source: n.source, Themes: themes()}
 }
 
 // themes are the looks of the pages, as the API offers them.

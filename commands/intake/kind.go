@@ -116,11 +116,16 @@ func faultOf(err error) (rowError, bool) {
 	return rowError{}, false
 }
 
-// Wrong is what makes a file, or how it is to be read, none that can be taken at all.
-type Wrong struct{ Field, Text string }
+// Wrong is what makes a file, or how it is to be read, none that can be taken at all. The text is a rule; the value broke it.
+type Wrong struct{ Field, Value, Text string }
 
-func (w Wrong) Error() string { return w.Text }
+func (w Wrong) Error() string {
+	if w.Value == "" {
+		return w.Text
+	}
+	return fmt.Sprintf("%.60q %s", w.Value, w.Text)
+}
 
 func wrong(field, format string, args ...any) error {
-	return Wrong{field, fmt.Sprintf(format, args...)}
+	return Wrong{Field: field, Text: fmt.Sprintf(format, args...)}
 }

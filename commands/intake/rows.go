@@ -34,12 +34,12 @@ func (o Options) Check() error {
 	named := slices.DeleteFunc(slices.Collect(maps.Values(o.Columns)), func(field string) bool { return field == "" })
 	for _, field := range slices.Sorted(slices.Values(named)) {
 		if !o.Kind.knows(field) {
-			return wrong("columns", "%.60q is not one of the fields %s", field, strings.Join(o.Kind.Fields, ", "))
+			return Wrong{"columns", field, "is not one of the fields " + strings.Join(o.Kind.Fields, ", ")}
 		}
 	}
 	for _, field := range slices.Sorted(maps.Keys(o.Fixed)) {
 		if !o.Kind.knows(field) {
-			return wrong("fixed", "%.60q is not one of the fields %s", field, strings.Join(o.Kind.Fields, ", "))
+			return Wrong{"fixed", field, "is not one of the fields " + strings.Join(o.Kind.Fields, ", ")}
 		}
 	}
 	day := time.Date(2023, 11, 28, 0, 0, 0, 0, time.UTC)
@@ -119,39 +119,39 @@ func (r *Reader) Header() []string { return r.header }
 
 // mapColumns gives each column its field: the one asked for, else the one of the same name.
 func (r *Reader) mapColumns() error {
-	missing, asked, taken := map[string]bool{}, map[string]bool{}, map[string]string{}
+	missing, asked, taken := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for column, field := range r.options.Columns {
 		missing[column], asked[field] = true, true
 	}
 	for field := range r.options.Fixed {
-		taken[field] = "a fixed value"
+		taken[field] = true
 	}
 	r.fieldOf = make([]string, len(r.header))
 	for i, column := range r.header {
 		column = strings.TrimSpace(column)
 		field, named := r.options.Columns[column]
 		if !named {
-			field = r.sameName(column, func(known string) bool { return !asked[known] && taken[known] != "a fixed value" })
+			field = r.sameName(column, asked)
 		}
 		delete(missing, column)
 		if field == "" {
 			continue
 		}
-		if other := taken[field]; other != "" {
-			return wrong("columns", "%s comes from %.60s and from %.60s", field, other, column)
+		if taken[field] {
+			return Wrong{"columns", column, "is not the only one that gives " + field}
 		}
-		taken[field], r.fieldOf[i] = column, field
+		taken[field], r.fieldOf[i] = true, field
 	}
 	for _, column := range slices.Sorted(maps.Keys(missing)) {
-		return wrong("columns", "the file has no column %.60q", column)
+		return Wrong{"columns", column, "is no column of the file"}
 	}
 	return nil
 }
 
-// sameName is the field that is called as a column is, where it is free.
-func (r *Reader) sameName(column string, free func(string) bool) string {
+// sameName is the field that is called as a column is, where nothing else was asked to give it.
+func (r *Reader) sameName(column string, asked map[string]bool) string {
 	for _, known := range r.options.Kind.Fields {
-		if strings.EqualFold(known, column) && free(known) {
+		if _, fixed := r.options.Fixed[known]; strings.EqualFold(known, column) && !asked[known] && !fixed {
 			return known
 		}
 	}

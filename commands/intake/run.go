@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,8 +22,8 @@ const (
 	batch = 1000
 )
 
-// Figures are what an import comes to.
-type Figures struct {
+// Counts are what an import comes to.
+type Counts struct {
 	Rows     int64 `json:"rows" doc:"Rows of the file"`
 	Imported int64 `json:"imported" doc:"Rows that made something, or would"`
 	Known    int64 `json:"known" doc:"Rows that an earlier import brought in as they are"`
@@ -45,14 +46,23 @@ type Work struct {
 	Reader *Reader
 	// Look changes nothing.
 	Look bool
+	// Since is when the run began of which this is the rest: what was recorded from then on it imported itself. Zero: it is none.
+	Since time.Time
 	// Left takes the rows that are not taken, in the order of the file. Done takes how many rows were. Either may be nil.
 	Left func(Left) error
 	Done func(rows int64)
 
+	Counts   Counts
 	importer importer
 	seen     map[[16]byte]int // line of each key of the rows so far
-	Figures  Figures
 	read     atomic.Int64
+}
+
+// verdict is what bringing an item in comes to.
+type verdict struct {
+	fault error
+	fresh bool // it makes something
+	ours  bool // an earlier part of the same run made it
 }
 
 // Run takes all rows. An error ends it; what is wrong with one row alone does not.
@@ -117,30 +127,30 @@ func (w *Work) first(one item) error {
 
 // take brings items in, and tells those that were left.
 func (w *Work) take(ctx context.Context, items []item, left []Left) error {
-	faults, fresh, err := w.look(ctx, items)
+	verdicts, err := w.look(ctx, items)
 	if err != nil {
 		return err
 	}
 	w.count(int64(len(left)))
-	if err := w.bring(ctx, items, faults, fresh); err != nil {
+	if err := w.bring(ctx, items, verdicts); err != nil {
 		return err
 	}
-	for i, one := range items {
-		switch bad, isBad := faultOf(faults[i]); {
+	for i, v := range verdicts {
+		switch bad, isBad := faultOf(v.fault); {
 		case isBad:
-			left = append(left, Left{one.row.line, bad.text, bad.existing, one.row.cells})
-		case fresh[i]:
-			w.Figures.Imported++
+			left = append(left, Left{items[i].row.line, bad.text, bad.existing, items[i].row.cells})
+		case v.fresh || v.ours:
+			w.Counts.Imported++
 		default:
-			w.Figures.Known++
+			w.Counts.Known++
 		}
 	}
 	slices.SortFunc(left, func(a, b Left) int { return a.Line - b.Line })
 	for _, one := range left {
 		if one.Existing != "" {
-			w.Figures.Like++
+			w.Counts.Like++
 		} else {
-			w.Figures.Rejected++
+			w.Counts.Rejected++
 		}
 		if w.Left != nil {
 			if err := w.Left(one); err != nil {
@@ -148,7 +158,7 @@ func (w *Work) take(ctx context.Context, items []item, left []Left) error {
 			}
 		}
 	}
-	w.Figures.Rows = w.Figures.Imported + w.Figures.Known + w.Figures.Like + w.Figures.Rejected
+	w.Counts.Rows = w.Counts.Imported + w.Counts.Known + w.Counts.Like + w.Counts.Rejected
 	return nil
 }
 
@@ -159,8 +169,8 @@ func (w *Work) count(rows int64) {
 	}
 }
 
-// bring runs what is fresh. The fault of a row replaces none.
-func (w *Work) bring(ctx context.Context, items []item, faults []error, fresh []bool) error {
+// bring runs what is fresh.
+func (w *Work) bring(ctx context.Context, items []item, verdicts []verdict) error {
 	if w.Look {
 		w.count(int64(len(items)))
 		return nil
@@ -168,7 +178,8 @@ func (w *Work) bring(ctx context.Context, items []item, faults []error, fresh []
 	g, working := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
 	for i, one := range items {
-		if faults[i] != nil || !fresh[i] {
+		v := &verdicts[i]
+		if v.fault != nil || !v.fresh {
 			w.count(1)
 			continue
 		}
@@ -176,29 +187,28 @@ func (w *Work) bring(ctx context.Context, items []item, faults []error, fresh []
 			if working.Err() != nil {
 				return context.Cause(working)
 			}
-			defer w.count(1)
-			made, err := one.bring(working)
-			if _, bad := faultOf(err); err != nil && !bad {
-				return fmt.Errorf("line %d: %w", one.row.line, err)
+			v.fresh, v.fault = one.bring(working)
+			if _, bad := faultOf(v.fault); v.fault != nil && !bad {
+				return fmt.Errorf("line %d: %w", one.row.line, v.fault)
 			}
-			faults[i], fresh[i] = err, made
+			w.count(1)
 			return nil
 		})
 	}
 	return g.Wait()
 }
 
-// look tells what bringing items in would come to, as the log is now: the fault of each, or whether it would make anything.
-func (w *Work) look(ctx context.Context, items []item) (faults []error, fresh []bool, err error) {
-	faults, fresh = make([]error, len(items)), make([]bool, len(items))
+// look tells what bringing items in would come to, as the log is now.
+func (w *Work) look(ctx context.Context, items []item) ([]verdict, error) {
 	var steps []commands.Caller
 	for _, one := range items {
 		steps = append(steps, one.steps...)
 	}
 	known, err := w.Use.Recall(ctx, steps)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	verdicts := make([]verdict, len(items))
 	var unasked []item
 	var at []int
 	for i, one := range items {
@@ -208,41 +218,49 @@ func (w *Work) look(ctx context.Context, items []item) (faults []error, fresh []
 			unasked, at = append(unasked, one), append(at, i)
 			continue
 		}
-		fresh[i], err = one.after(ctx, ended)
-		if _, bad := faultOf(err); err != nil && !bad {
-			return nil, nil, err
+		if verdicts[i], err = w.after(ctx, one, ended); err != nil {
+			return nil, err
 		}
-		faults[i] = err
 	}
 	like, err := w.importer.like(ctx, unasked)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for i, fault := range like {
-		faults[at[i]], fresh[at[i]] = fault, fault == nil
+		verdicts[at[i]] = verdict{fault: fault, fresh: fault == nil}
 	}
-	return faults, fresh, nil
+	return verdicts, nil
 }
 
-// after tells what is left to do of an item whose first step was asked for before.
-func (one item) after(ctx context.Context, ended []eventstore.Recalled) (fresh bool, err error) {
-	for i, step := range ended {
+// after tells what is left to do of an item whose first step was asked for before. The error is none of the item's.
+func (w *Work) after(ctx context.Context, one item, ended []eventstore.Recalled) (v verdict, err error) {
+	for _, step := range ended {
 		switch {
 		case step.Reused:
-			return false, errChanged
+			v.fault = errChanged
 		case step.Outcome != nil:
-			if _, err := outcomeOf(*step.Outcome, nil); err != nil {
-				return false, err
-			}
-		case one.may == nil || i == 0:
-			return true, nil
+			v.ours = v.ours || !w.Since.IsZero() && !step.Outcome.RecordedAt.Before(w.Since)
+			_, v.fault = outcomeOf(*step.Outcome, nil)
 		default:
-			made, err := commands.MadeBy(*ended[0].Outcome)
-			if err != nil {
-				return false, err
+			v.fresh = true
+			if one.may != nil {
+				v.fault = w.may(ctx, one, *ended[0].Outcome)
 			}
-			return true, one.may(ctx, made)
+		}
+		if v.fault != nil || v.fresh {
+			break
 		}
 	}
-	return false, nil
+	if _, bad := faultOf(v.fault); v.fault != nil && !bad {
+		return v, v.fault
+	}
+	return v, nil
+}
+
+func (w *Work) may(ctx context.Context, one item, made eventstore.Outcome) error {
+	id, err := commands.MadeBy(made)
+	if err != nil {
+		return err
+	}
+	return one.may(ctx, id)
 }
