@@ -25,6 +25,8 @@ const (
 	importsPath = "/api/v2/imports"
 	// leftShown is how many of the rows that are not taken an import shows; its CSV form has all.
 	leftShown = 50
+	// importsListed is how many imports the list has.
+	importsListed = 25
 	maxName   = 200
 )
 
@@ -45,6 +47,8 @@ func (s *server) importRoutes() []route {
 				{"set", "gives a field one value in every row, as field=value", texts}, layoutParameter,
 				{"dryRun", "looks at every row and changes nothing: the import is then run, or planned again with another mapping", &huma.Schema{Type: huma.TypeBoolean, Default: false}}},
 			codes: []problem.Code{problem.IdempotencyInFlight}, frame: s.importing(s.createImport)},
+		{on: "GET " + importsPath, id: "listImports", summary: "Lists the newest imports", query: []parameter{tenantParameter}, gives: replies{200: page[importLine]{}},
+			frame: s.reading(importers, s.listImports)},
 		{on: "GET " + importsPath + "/{id}", id: "getImport", summary: "Shows an import: how its file is read, what its rows come to, and the first of those that are not taken",
 			query: []parameter{tenantParameter}, gives: replies{200: shownImport{}}, frame: s.reading(importers, s.getImport)},
 		{on: "GET " + importsPath + "/{id}/rejected", id: "getRejectedRows", summary: "Gives all rows of an import that are not taken, each with its reason",
@@ -102,6 +106,16 @@ type leftRow struct {
 	Line       int    `json:"line"`
 	Reason     string `json:"reason"`
 	ExistingID string `json:"existingId" doc:"The record that it is like; empty where it is wrong by itself"`
+}
+
+// importLine is an import in the list of them.
+type importLine struct {
+	ID        uuid.UUID      `json:"id"`
+	Kind      string         `json:"kind" enum:"leads"`
+	Name      string         `json:"name" doc:"What the file is called; empty once it is forgotten"`
+	State     string         `json:"state" enum:"planning,planned,running,done,failed"`
+	Counts    *intake.Counts `json:"counts" doc:"What its rows come to, or came to; null until all were looked at"`
+	CreatedAt time.Time      `json:"createdAt"`
 }
 
 // importing is the frame of what is asked of imports. It is no command of the log; its key is kept with the import.
@@ -266,6 +280,32 @@ func (s *server) importOf(q request) (intake.Import, error) {
 		return intake.Import{}, noIntake()
 	}
 	return s.Intake.Import(q.Context(), q.tenant, uuid.MustParse(q.id)) // it was looked at before
+}
+
+func (s *server) listImports(w http.ResponseWriter, q request, _ moment) error {
+	if err := inTenant(q); err != nil {
+		return err
+	}
+	if s.Intake == nil {
+		return noIntake()
+	}
+	found, err := s.Intake.Newest(q.Context(), q.tenant, importsListed)
+	if err != nil {
+		return err
+	}
+	told := page[importLine]{Items: []importLine{}}
+	for _, is := range found {
+		line := importLine{ID: is.ID, Kind: is.Kind, State: importState(is), CreatedAt: is.CreatedAt.UTC()}
+		if is.Settings != nil {
+			line.Name = is.Settings.Name
+		}
+		if is.State == intake.Done {
+			line.Counts = &is.Counts
+		}
+		told.Items = append(told.Items, line)
+	}
+	s.write(w, q.Request, http.StatusOK, told)
+	return nil
 }
 
 func (s *server) getImport(w http.ResponseWriter, q request, _ moment) error {

@@ -118,6 +118,9 @@ func TestAnImportComesToWhatItsDryRunSaid(t *testing.T) {
 	if kept != 0 {
 		t.Errorf("%d pieces of the file are kept after the run", kept)
 	}
+	if all := items(s.do("GET", "/api/v2/imports", call{cookie: owner})); len(all) != 3 || all[1]["name"] != "fair.csv" || all[1]["state"] != "done" || all[0]["state"] != "planned" {
+		t.Errorf("the list of them: %v", all)
+	}
 	w := s.do("GET", address+"/rejected", call{cookie: owner})
 	s.want(w, 200, "")
 	if lines := strings.Split(w.Body.String(), "\n"); lines[0] != "line,reason,existingId,Full name,E-Mail,Phone,Deal value,Notes" || len(lines) != 8 ||
@@ -210,7 +213,7 @@ func TestAFileThatIsNoneIsRefusedWhole(t *testing.T) {
 		"spreadsheet":       {file: "PK\x03\x04abc", status: 422, code: "validation_failed", says: "spreadsheet"},
 		"NUL":               {file: "a\x00b,c\n", status: 422, code: "validation_failed", says: "not text"},
 		"bad quotes":        {file: "\"name,email\n", status: 422, code: "validation_failed", says: "no CSV"},
-		"two of a field":    {file: "name,full name\nx,y\n", query: "&map=full+name%3Dname&map=name%3Dname", status: 422, code: "validation_failed", says: "not the only one"},
+		"two of a field":    {file: "name,full name\nx,y\n", query: "&map=full+name%3Dname&map=name%3Dname", status: 422, code: "validation_failed", says: "only one column"},
 		"no such column":    {file: "name,email\nx,y\n", query: "&map=nom%3Dname", status: 422, code: "validation_failed", says: "no column of the file"},
 		"no such field":     {file: "name,email\nx,y\n", query: "&map=name%3Dshoe", status: 422, code: "validation_failed", says: "is not one of the fields"},
 		"fixed and unknown": {file: "name,email\nx,y\n", query: "&set=shoe%3D1", status: 422, code: "validation_failed", says: "is not one of the fields"},
@@ -254,6 +257,9 @@ func TestWhoMayImport(t *testing.T) {
 		s.want(s.do("POST", address+"/run", call{cookie: cookie}), 403, "forbidden")
 	}
 	s.want(s.sends("", "", "", file), 401, "unauthenticated")
+	if all := items(s.do("GET", "/api/v2/imports", call{cookie: other})); len(all) != 0 {
+		t.Errorf("another tenant's list: %v", all)
+	}
 	for _, path := range []string{address, address + "/rejected", strings.Replace(address, "imports", "jobs", 1)} {
 		s.want(s.do("GET", path, call{cookie: other}), 404, "not_found")
 	}

@@ -26,8 +26,10 @@ create table app.import (
   cursor text not null default '',
   error text not null default ''
 );
+create index import_newest on app.import (tenant, created_at);
 create index import_to_forget on app.import (expires_at) where settings is not null;
 comment on table app.import is 'Files whose rows are brought in, and how far that is. What a file holds is encrypted, and kept a day at most.';
+comment on index app.import_newest is 'A tenant''s imports, the newest first.';
 comment on index app.import_to_forget is 'Finds what was kept long enough.';
 comment on column app.import.id is 'Id of the command that sent the file: the same request is the same import.';
 comment on column app.import.tenant is 'The business that the rows are for.';

@@ -48,8 +48,19 @@ type header struct{ name, value string }
 
 // call asks the API as the browser behind r, with the session of the portal where one is named.
 func (s *server) call(r *http.Request, portal, method, path string, query url.Values, body []byte, more ...header) *answer {
+	return s.asked(s.request(r, portal, method, path, query, body), more...)
+}
+
+// send is call with a file, which is read as it comes in. Its length is not known.
+func (s *server) send(r *http.Request, portal, path string, query url.Values, form string, file io.Reader, more ...header) *answer {
+	req := s.request(r, portal, http.MethodPost, path, query, nil)
+	req.Body, req.ContentLength = io.NopCloser(file), -1
+	req.Header.Set("Content-Type", form)
+	return s.asked(req, more...)
+}
+
+func (s *server) asked(req *http.Request, more ...header) *answer {
 	a := &answer{header: http.Header{}}
-	req := s.request(r, portal, method, path, query, body)
 	for _, h := range more {
 		if h.value != "" {
 			req.Header.Set(h.name, h.value)

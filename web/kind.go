@@ -118,6 +118,7 @@ type listPage struct {
 	Table   ui.Table
 	Notes   []ui.Note
 	Add     ui.Way // the form that makes a record; without a title there is none
+	Import  string // address of the page that takes files of records; empty where the visitor has none
 	At      string // the time as the form shows it, empty for now
 	Then    string // the time in words
 	Message string // why there is no list

@@ -77,6 +77,9 @@ func (s *server) leads(v visit) {
 		return
 	}
 	p.Add = ui.Way{Address: leadsPath + "/new", Title: "Add a lead"}
+	if slices.Contains(importers, v.who.Role) {
+		p.Import = importPath
+	}
 	if p.Message == "" {
 		p.leads(list, s.people(v))
 		p.Notes = append(selectedNotes(v, string(p.Table.View.Address())), p.Notes...)

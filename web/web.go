@@ -32,6 +32,7 @@ func New(api http.Handler, log *slog.Logger) http.Handler {
 	r.MethodNotAllowed(s.unfit(r))
 	r.Get("/live", s.live)
 	r.Get("/assets/{file}", s.asset)
+	r.Get(importPath+"/{id}/rejected", s.serve(screen{portal: "client"}, (*server).rejectedRows)) // a file, and no page
 	r.Group(func(r chi.Router) {
 		r.Use(middleware.Compress(5, "text/html")) // no page holds a secret that its packed length could tell
 		for _, sc := range screens() {

@@ -147,6 +147,19 @@ func (d *Desk) Import(ctx context.Context, in, id uuid.UUID) (Import, error) {
 	return is, err
 }
 
+// Newest are a tenant's last imports, the newest first.
+func (d *Desk) Newest(ctx context.Context, in uuid.UUID, limit int) ([]Import, error) {
+	rows, err := d.use.Pool.Query(ctx, importColumns+`where tenant = $2 and action <> 'upload' order by created_at desc, id limit $3`, beatLimit, in, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read imports: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, d.scan)
+	if err != nil {
+		return nil, fmt.Errorf("read imports: %w", err)
+	}
+	return all, nil
+}
+
 func (d *Desk) read(ctx context.Context, in, id uuid.UUID) (Import, error) {
 	rows, err := d.use.Pool.Query(ctx, importColumns+`where tenant = $2 and id = $3`, beatLimit, in, id)
 	if err != nil {

@@ -58,6 +58,9 @@ func readLead(r row) (leadRow, error) {
 	if f["tags"] != "" {
 		l.create.Tags = strings.Split(f["tags"], ",")
 	}
+	if f["value"] != "" && f["currency"] == "" {
+		return l, rowError{text: "currency: is required with a value; give one for all rows where the file has none"}
+	}
 	if f["value"] != "" {
 		if l.create.Value, err = money.ParseMajor(f["value"], f["currency"]); err != nil {
 			return l, rowError{text: "value: " + err.Error()}

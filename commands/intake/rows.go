@@ -138,7 +138,7 @@ func (r *Reader) mapColumns() error {
 			continue
 		}
 		if taken[field] {
-			return Wrong{"columns", column, "is not the only one that gives " + field}
+			return wrong("columns", "only one column, or fixed value, can give %s", field)
 		}
 		taken[field], r.fieldOf[i] = true, field
 	}

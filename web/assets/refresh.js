@@ -90,15 +90,16 @@
     if ("held" in region.dataset) return later(500, missed ?? after);
     if (!fresh) return later(2000, missed ?? after); // nobody tells it again
     exchange(fresh);
+    if (!("refresh" in region.dataset)) return; // nothing changes by itself any more
     if (!container) sayLive();
     if (missed) soon(missed);
     else later(Number(region.dataset.refresh));
   };
 
   if (region) {
-    document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look()));
+    document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : "refresh" in region.dataset && look()));
     window.addEventListener("pagehide", () => clearTimeout(timer));
-    window.addEventListener("pageshow", (event) => event.persisted && look());
+    window.addEventListener("pageshow", (event) => event.persisted && "refresh" in region.dataset && look());
     // Somebody who knows that it is not up to date says so, or has it as it is now.
     region.addEventListener("stale", ({ detail }) => (asking ? (missed = detail) : soon(detail)));
     region.addEventListener("fresh", ({ detail }) => exchange(detail));

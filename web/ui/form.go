@@ -20,6 +20,8 @@ type Form struct {
 	Instead Way
 	// Danger: what it asks for cannot be taken back.
 	Danger bool
+	// Files: a field of it is a file, and so it is sent in parts.
+	Files bool
 }
 
 // KeyField is the field that carries a form's Key.
@@ -36,6 +38,7 @@ type Field struct {
 	Options      []Option // of select and radio; of an input they are proposed
 	Group        string   // fields after each other with the same one stand together under it
 	Autocomplete string
+	Accept       string // of a file: what it may be
 	Error        string // what happened and how to mend it; empty where nothing is wrong
 	Required     bool
 	Disabled     bool
@@ -127,6 +130,9 @@ func (f Form) attributes(field Field) map[string]any {
 	}
 	if len(field.Options) > 0 && field.Kind != "select" {
 		a["list"] = f.id(field) + "-list"
+	}
+	if field.Accept != "" {
+		a["accept"] = field.Accept
 	}
 	if field.Autocomplete != "" {
 		a["autocomplete"] = field.Autocomplete
