@@ -20,6 +20,7 @@ import (
 // fakeAPI answers as the API does, from a router as its own, so that a page's route must not leak into it.
 type fakeAPI struct {
 	portal   string       // of the only account
+	role     string       // of it
 	session  atomic.Bool  // false: nobody is signed in any more
 	stats    atomic.Value // string: the figures as JSON
 	why      atomic.Value // string: what each is made of, as JSON; empty: nothing
@@ -36,6 +37,7 @@ type fakeAPI struct {
 	invoices *fakeRecords
 	models   *fakeModels
 	desk     *fakeDesk
+	imports  *fakeImports
 	refuse   atomic.Value // string: what everything but who is signed in is answered, with its status before it; or panic
 	strict   atomic.Bool  // who is signed in is not told either then
 	further  atomic.Bool  // it has second factors, and resets passwords
@@ -64,7 +66,7 @@ func (j *journal) String() string {
 
 func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	t.Helper()
-	f := &fakeAPI{portal: portal, told: make(chan string), tenant: "t1", role: "owner", settings: &fakeSettings{is: `{"theme":null,"mode":null,"usersMayChoose":false}`}, models: newFakeModels(), log: newFakeLog(), desk: newFakeDesk(),
+	f := &fakeAPI{portal: portal, told: make(chan string), tenant: "t1", role: "owner", imports: newFakeImports(), settings: &fakeSettings{is: `{"theme":null,"mode":null,"usersMayChoose":false}`}, models: newFakeModels(), log: newFakeLog(), desk: newFakeDesk(),
 		leads: newFakeRecords("/api/v2/leads", "l", leadText, leadHistory), invoices: newFakeRecords("/api/v2/invoices", "i", invoiceText, invoiceHistory)}
 	f.aging.Store(agingText)
 	f.session.Store(true)
@@ -94,6 +96,7 @@ func newFake(t *testing.T, portal, stats string) (*fakeAPI, *httptest.Server) {
 	f.settings.routes(r, f.signedIn)
 	f.models.routes(r, f.signedIn)
 	f.desk.routes(r, f.signedIn)
+	f.imports.routes(r, f.signedIn)
 	f.log.routes(r, f.signedIn)
 	f.invoices.routes(r, f.signedIn)
 	f.books(r)
