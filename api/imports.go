@@ -27,7 +27,7 @@ const (
 	leftShown = 50
 	// importsListed is how many imports the list has.
 	importsListed = 25
-	maxName   = 200
+	maxName       = 200
 )
 
 // importers may bring files in.

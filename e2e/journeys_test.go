@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -96,5 +99,37 @@ func TestCardByKeys(t *testing.T) {
 	carry(kb.ArrowRight, 1, "Moved to Resolved.", "Resolved")
 	carry(kb.ArrowLeft, 3, "Moved to Open.", "Open")
 	b.accessible("the board", everything)
+	b.quiet(t)
+}
+
+// TestImportByKeys sends a file, says what a column means, sees what the file comes to, and imports it; the page follows by itself.
+func TestImportByKeys(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "fair.csv")
+	if err := os.WriteFile(file, []byte("Full name,Firm,E-Mail\nMary Jackson,Orbits,mary@orbits.example\nNobody,,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := person(t, "client", views[0])
+	b.palette("import leads")
+	b.reach("/leads/import")
+	b.do("choose the file", chromedp.SetUploadFiles(chromedp.CSS("#upload-file"), []string{file}))
+	b.tabTo("Look at the file")
+	b.press(kb.Enter)
+	b.reach("/leads/import/[0-9a-f-]+")
+	b.await("what it comes to", `/2 rows: 1 would be imported/.test(document.querySelector("#outcome-said")?.textContent)`)
+	b.accessible("an import", everything)
+
+	b.tabTo("Firm")
+	b.press("Company")
+	b.tabTo("Look again")
+	b.press(kb.Enter)
+	b.await("the company", `document.querySelector("#mapping-column-1")?.value === "company" && document.querySelector("#run")`)
+	b.tabTo("Import 1 lead")
+	b.press(kb.Enter)
+	b.await("the report", `/2 rows: 1 imported, 0 there already, 1 rejected/.test(document.querySelector("#outcome-said")?.textContent)`)
+	b.accessible("a report", everything)
+	b.tabTo("Show the newest leads")
+	b.press(kb.Enter)
+	b.await("the lead", `document.readyState === "complete" && [...document.querySelectorAll("main tbody tr")].some((row) => /Mary Jackson/.test(row.textContent) && /Orbits/.test(row.textContent))`)
 	b.quiet(t)
 }

@@ -73,6 +73,9 @@ func fit(pattern, path string) (values []string, ok bool) {
 func addresses(t *testing.T, portal string) []string {
 	t.Helper()
 	c := app.client(t, portal)
+	if portal == "client" {
+		app.sendFile(t, c)
+	}
 	var all, queue []string
 	count, seen, kept := map[string]int{}, map[string]bool{}, map[string]bool{}
 	add := func(address string) {
