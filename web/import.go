@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -282,9 +283,7 @@ func (s *server) planImport(v visit) {
 		return
 	}
 	columns, fixed := map[string]string{}, map[string]string{}
-	for name, value := range m.Fixed {
-		fixed[name] = value
-	}
+	maps.Copy(fixed, m.Fixed)
 	for i, column := range m.Header {
 		columns[strings.TrimSpace(column)] = v.r.PostForm.Get(columnPrefix + strconv.Itoa(i))
 	}
