@@ -126,7 +126,7 @@ func (s *server) importing(run func(request) (intake.Import, error)) frame {
 			if err != nil {
 				return err
 			}
-			if err := inTenant(q); err != nil {
+			if err := ofTenant(q); err != nil {
 				return err
 			}
 			if q.caller.Version > 0 {
@@ -151,6 +151,18 @@ func (s *server) importing(run func(request) (intake.Import, error)) frame {
 			return nil
 		}
 	}}
+}
+
+// ofTenant is whose imports they are; staff must name it.
+func ofTenant(q request) error {
+	if q.tenant != uuid.Nil {
+		return nil
+	}
+	field := tenantParameter.name
+	if q.Method == http.MethodPost {
+		field = tenantHeader
+	}
+	return problem.Invalid(problem.FieldError{Field: field, Code: problem.FieldRequired, Message: "must name the tenant whose import it is"})
 }
 
 // jobAddress is where somebody who may know it hears how far an import is.
@@ -273,7 +285,7 @@ func (s *server) runImport(q request) (intake.Import, error) {
 
 // importOf is the import that an address names.
 func (s *server) importOf(q request) (intake.Import, error) {
-	if err := inTenant(q); err != nil {
+	if err := ofTenant(q); err != nil {
 		return intake.Import{}, err
 	}
 	if s.Intake == nil {
@@ -283,7 +295,7 @@ func (s *server) importOf(q request) (intake.Import, error) {
 }
 
 func (s *server) listImports(w http.ResponseWriter, q request, _ moment) error {
-	if err := inTenant(q); err != nil {
+	if err := ofTenant(q); err != nil {
 		return err
 	}
 	if s.Intake == nil {

@@ -20,7 +20,6 @@ import (
 // fakeAPI answers as the API does, from a router as its own, so that a page's route must not leak into it.
 type fakeAPI struct {
 	portal   string       // of the only account
-	role     string       // of it
 	session  atomic.Bool  // false: nobody is signed in any more
 	stats    atomic.Value // string: the figures as JSON
 	why      atomic.Value // string: what each is made of, as JSON; empty: nothing

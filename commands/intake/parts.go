@@ -258,7 +258,7 @@ func pieces(in io.Reader, each func([]byte) error) error {
 		if size += n; size > MaxFile {
 			return ErrTooLarge
 		}
-		if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return errors.Join(ErrCut, err)
 		}
 		ended := err != nil
