@@ -184,10 +184,12 @@ func TestATenantDecidesTheModeAndWhetherUsersMayChoose(t *testing.T) {
 		var l struct {
 			Looks struct {
 				Client struct {
-					Theme, Mode        string
-					Locked, ModeLocked bool
-				}
-			}
+					Theme      string `json:"theme"`
+					Mode       string `json:"mode"`
+					Locked     bool   `json:"locked"`
+					ModeLocked bool   `json:"modeLocked"`
+				} `json:"client"`
+			} `json:"looks"`
 		}
 		must(t, json.Unmarshal(s.do("GET", "/api/theme", call{cookie: cookie}).Body.Bytes(), &l))
 		return fmt.Sprint(l.Looks.Client)
