@@ -202,7 +202,7 @@ func (n *node) makeAccounts(ctx context.Context, use *commands.Commands, out io.
 			return err
 		}
 		// Written first: an account whose password nobody knows could never be used, nor made again.
-		if err := os.WriteFile(path, append(raw, '\n'), 0o600); err != nil {
+		if err := keepFile(path, append(raw, '\n')); err != nil {
 			return err
 		}
 	default:

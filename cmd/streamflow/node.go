@@ -174,7 +174,7 @@ func (n *node) writeConnection() error {
 		return err
 	}
 	n.told = true
-	return os.WriteFile(n.config.connectionFile(), text.Bytes(), 0o600)
+	return keepFile(n.config.connectionFile(), text.Bytes())
 }
 
 func (n *node) bringUp(ctx context.Context, apply bool) error {
@@ -262,23 +262,6 @@ func (n *node) masterKey() (key eventstore.MasterKey, err error) {
 	}
 	copy(key[:], raw)
 	return key, nil
-}
-
-// secretFile reads a secret, or makes it: 32 random bytes in base64, readable by nobody else.
-func secretFile(path string) (string, error) {
-	raw, err := os.ReadFile(path)
-	if err == nil {
-		return string(raw), nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return "", err
-	}
-	key := eventstore.NewMasterKey()
-	text := base64.StdEncoding.EncodeToString(key[:])
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return "", fmt.Errorf("make %s: %w", path, err)
-	}
-	return text, nil
 }
 
 // close ends everything in the opposite order, so that nothing loses what it stands on.
