@@ -147,8 +147,16 @@ func (n *node) jobs(use *commands.Commands) ([]func(context.Context) error, erro
 		jobs = append(jobs, n.projector.Run)
 	}
 	if roles.has(roleRelay) {
+		var retention int64 // the default, on a bus that is not ours
+		if n.bus != nil {
+			room, err := n.bus.Room()
+			if err != nil {
+				return nil, err
+			}
+			retention = relay.Retention(room, n.log.Lanes())
+		}
 		for lane := 1; lane <= n.log.Lanes(); lane++ {
-			r := relay.New(relay.Config{Log: n.log, Conn: n.nc, Lane: lane, Source: n.source, Logger: n.config.logger.With("relay", lane)})
+			r := relay.New(relay.Config{Log: n.log, Conn: n.nc, Lane: lane, Source: n.source, MaxBytes: retention, Logger: n.config.logger.With("relay", lane)})
 			sealer := seal.New(seal.Config{Log: n.log, Store: n.seals, Conn: n.nc, Lane: lane, Logger: n.config.logger.With("sealer", lane)})
 			jobs = append(jobs, r.Run, sealer.Run)
 		}

@@ -40,7 +40,7 @@ func TestClusterLosesItsLeaderUnderLoad(t *testing.T) {
 	}
 	conn := connect(t, urls...)
 	js := jetStream(t, conn)
-	r := relayOf(l, Config{Conn: conn, Replicas: 3})
+	r := relayOf(l, Config{Conn: conn})
 	run(t, r.Run)
 	l.append(100)
 	waitFor(t, "the first events", func() bool { return r.Head() == 100 })

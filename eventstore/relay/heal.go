@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,9 +14,6 @@ import (
 )
 
 const (
-	// duplicates is the shortest window a server takes. The expected sequence keeps repetitions out; a window as usual, two
-	// minutes, would only hold millions of ids in memory.
-	duplicates = 100 * time.Millisecond
 	// healAttempts bounds how often a session makes the stream afresh before it lets the broker rest.
 	healAttempts = 3
 	// believableEpochs is how far a message's epoch may be ahead of ours: no database goes back more often unnoticed.
@@ -176,51 +172,9 @@ func (r *Relay) remake(ctx context.Context, js jetstream.JetStream, f finding) e
 	if err != nil {
 		return err
 	}
-	config := r.config(jetstream.StreamConfig{})
-	config.FirstSeq = uint64(first)
-	if _, err := js.CreateStream(ctx, config); err != nil {
+	if err := r.create(ctx, js, uint64(first)); err != nil {
 		return fmt.Errorf("create stream: %w", err)
 	}
 	r.record(func(s *Status) { s.Remade++ })
 	return nil
-}
-
-// config is what the stream should be; what it does not care about stays as an operator set it.
-func (r *Relay) config(c jetstream.StreamConfig) jetstream.StreamConfig {
-	c.Name = StreamName(r.Lane)
-	c.Description = "The log of lane " + fmt.Sprint(r.Lane) + ": sequence = position. A copy; the log refills it."
-	c.Subjects = []string{Subjects(r.Lane)}
-	c.Discard = jetstream.DiscardOld
-	c.MaxAge, c.MaxBytes = r.MaxAge, r.MaxBytes
-	c.Replicas = r.Replicas
-	c.Duplicates = duplicates
-	c.AllowDirect = false // a direct answer may come from a follower that is behind
-	return c
-}
-
-// configure brings an existing stream to what is asked for now.
-func (r *Relay) configure(ctx context.Context, js jetstream.JetStream) error {
-	stream, err := js.Stream(ctx, StreamName(r.Lane))
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read stream: %w", err)
-	}
-	have := stream.CachedInfo().Config
-	want := r.config(have)
-	same := slices.Equal(have.Subjects, want.Subjects) && have.Discard == want.Discard && have.MaxAge == want.MaxAge &&
-		have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas && have.Duplicates == want.Duplicates && have.AllowDirect == want.AllowDirect
-	if same || unfit(have) {
-		return nil
-	}
-	if _, err := js.UpdateStream(ctx, want); err != nil {
-		return fmt.Errorf("configure stream: %w", err)
-	}
-	return nil
-}
-
-// unfit tells a stream that cannot become one of ours: whoever made it meant something else.
-func unfit(c jetstream.StreamConfig) bool {
-	return c.Retention != jetstream.LimitsPolicy || c.Storage != jetstream.FileStorage || c.Sealed || c.Mirror != nil || len(c.Sources) > 0
 }

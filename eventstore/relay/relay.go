@@ -19,6 +19,8 @@ const (
 	// defaultMaxAge and defaultMaxBytes are what the bus keeps; the log keeps everything.
 	defaultMaxAge   = 7 * 24 * time.Hour
 	defaultMaxBytes = 4 << 30
+	// leastMaxBytes is where a relay no longer asks for less: a broker with no room for it has none.
+	leastMaxBytes = 16 << 20
 	// A session that failed is tried again after firstPause, and after twice as long each time, up to longestPause.
 	firstPause   = 20 * time.Millisecond
 	longestPause = 500 * time.Millisecond
@@ -32,9 +34,8 @@ type Config struct {
 	// Source names the installation, in every message as ce-source: a stream of another one is told from ours by it.
 	Source   string
 	Node     uuid.UUID     // who asks for the lease; unique to this process, made up when absent
-	Replicas int           // of the stream: 1 (the default), or 3 in a cluster
 	MaxAge   time.Duration // how far back the bus reaches; default 7 days
-	MaxBytes int64         // how much it keeps at most; default 4 GiB
+	MaxBytes int64         // how much it keeps at most, less where the broker has no room for it; default 4 GiB
 	Logger   *slog.Logger
 }
 
@@ -66,9 +67,6 @@ type Status struct {
 func New(c Config) *Relay {
 	if c.Node == uuid.Nil {
 		c.Node = uuid.New()
-	}
-	if c.Replicas == 0 {
-		c.Replicas = 1
 	}
 	if c.MaxAge == 0 {
 		c.MaxAge = defaultMaxAge

@@ -7,12 +7,14 @@
 package natsserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -26,6 +28,9 @@ const (
 	startLimit = 30 * time.Second
 	// maxMemory bounds streams in memory, in bytes; nothing of StreamFlow's is large there.
 	maxMemory = 256 << 20
+	// unbounded is more than any disk. The server would otherwise hold what streams may grow to against what is free at its start, and
+	// refuse a stream whose limit is larger, or one that it took before the disk filled.
+	unbounded = 1 << 50
 )
 
 // ErrInUse says that another process runs a server on the same folder; the message names the folder.
@@ -40,7 +45,8 @@ type Config struct {
 	// Listen opens a free port on the loopback address, for the other verbs and the stock nats program. Without it
 	// the server can only be reached from inside the program.
 	Listen bool
-	// MaxStore bounds what all streams may hold, in bytes; 0 means three quarters of the disk's free space.
+	// MaxStore bounds what the limits of all streams may add up to, in bytes; 0 means that only the streams' own limits hold, which
+	// should then fit into [Server.Room].
 	MaxStore int64
 	// Logger gets the server's log; nil means slog.Default().
 	Logger *slog.Logger
@@ -92,7 +98,7 @@ func (s *Server) start(cfg Config, log *logger) error {
 		JetStream:              true,
 		StoreDir:               cfg.Dir,
 		JetStreamMaxMemory:     maxMemory,
-		JetStreamMaxStore:      cfg.MaxStore,
+		JetStreamMaxStore:      cmp.Or(cfg.MaxStore, unbounded),
 		DisableJetStreamBanner: true,
 	})
 	if err != nil {
@@ -130,6 +136,19 @@ func (s *Server) ClientURL() string {
 
 // Ready reports whether the server runs and its streams can be used.
 func (s *Server) Ready() bool { return s.nats.Running() && s.nats.JetStreamEnabled() }
+
+// Room is how many bytes the streams could hold if they had the disk to themselves from now on: what is free, and what they hold.
+func (s *Server) Room() (int64, error) {
+	usage, err := s.nats.Jsz(nil)
+	if err != nil {
+		return 0, fmt.Errorf("room of the bus: %w", err)
+	}
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(s.nats.StoreDir(), &disk); err != nil {
+		return 0, fmt.Errorf("room of the bus: %w", err)
+	}
+	return int64(disk.Bavail*uint64(disk.Bsize) + usage.Store), nil
+}
 
 // Stop ends the server and returns when its files are closed. Close connections first. It may be called twice.
 func (s *Server) Stop() {

@@ -128,3 +128,40 @@ func TestMaxStoreIsKept(t *testing.T) {
 	}
 	t.Error("2.5 MiB fit into 1 MiB")
 }
+
+// A stream whose limit is above what the disk has free is made, and found again: it is full of what the log has anyway.
+func TestStreamMayBeLargerThanTheDisk(t *testing.T) {
+	cfg := natsserver.Config{Dir: t.TempDir()}
+	s := start(t, cfg)
+	js, _ := stream(t, s)
+	room, err := s.Room()
+	if err != nil || room <= 0 {
+		t.Fatalf("room %d, %v", room, err)
+	}
+	large := jetstream.StreamConfig{Name: "LARGE", Subjects: []string{"l.>"}, MaxBytes: 2 * room}
+	if _, err := js.CreateStream(t.Context(), large); err != nil {
+		t.Fatal(err)
+	}
+	s.Stop()
+	js, _ = stream(t, start(t, cfg))
+	if _, err := js.Stream(t.Context(), large.Name); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRoomCountsWhatStreamsHold(t *testing.T) {
+	s := start(t, natsserver.Config{Dir: t.TempDir()})
+	before, err := s.Room()
+	if err != nil {
+		t.Fatal(err)
+	}
+	js, _ := stream(t, s)
+	for range 64 {
+		if _, err := js.Publish(t.Context(), "s.a", make([]byte, 512<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after, err := s.Room(); err != nil || after <= before-16<<20 {
+		t.Errorf("room %d, then %d, %v", before, after, err)
+	}
+}
