@@ -79,7 +79,12 @@ func launch(t *testing.T, data string, env []string, flags ...string) *program {
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.command.Process.Kill(); _ = p.command.Wait() })
+	t.Cleanup(func() {
+		_ = p.command.Process.Signal(os.Interrupt) // so that its Postgres ends before the folder is removed
+		late := time.AfterFunc(30*time.Second, func() { _ = p.command.Process.Kill() })
+		defer late.Stop()
+		_ = p.command.Wait() // a test may have ended it
+	})
 	return p
 }
 
