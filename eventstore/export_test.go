@@ -47,3 +47,13 @@ func (l *Log) Waiting(lane int) int {
 	defer t.mu.Unlock()
 	return len(t.waiting)
 }
+
+// AgeStates makes the cached states as old as they may get.
+func (l *Log) AgeStates() {
+	for _, ref := range l.states.Keys() {
+		if c, ok := l.states.Peek(ref); ok && !c.life.until.IsZero() {
+			c.life.until = time.Now()
+			l.states.Add(ref, c)
+		}
+	}
+}

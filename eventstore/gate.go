@@ -77,7 +77,7 @@ func (l *Log) passGate(ctx context.Context, ref stateRef) {
 		l.states.Remove(ref)                                                    // another node had the stream
 	case ok:
 		c.run = run{since: time.Now()}
-		l.states.Add(ref, c)
+		l.cache(ref, c)
 	}
 }
 

@@ -165,6 +165,7 @@ func (l *Log) keep(a *encoded, sent time.Time) {
 			continue
 		}
 		l.subjectKeys.Remove(ref)
+		l.erasures.Add(1) // a state that was read before and is on its way to the cache does not stay there
 		l.states.Purge()
 	}
 }

@@ -23,8 +23,10 @@ const (
 	stateCacheSize = 20_000
 	// Subject keys are looked up for every decoded person.
 	subjectKeyCacheSize = 20_000
-	// subjectKeyTTL bounds how long another node may still read a person who was erased; the node that erased forgets at once.
-	subjectKeyTTL = 10 * time.Second
+	// Together they bound how long another node may still read a person who was erased, ten seconds: a state may be read with a key that
+	// is as old already. The node that erased forgets at once.
+	subjectKeyTTL = 5 * time.Second
+	stateTTL      = 5 * time.Second
 )
 
 // ProviderSpace is the reserved tenant that holds what is not any tenant's: users and their global e-mail claims, tenants
@@ -49,6 +51,7 @@ type Log struct {
 	cursorKey   [32]byte
 	states      *lru.Cache[stateRef, cachedState]
 	subjectKeys *lru.Cache[subjectRef, cachedKey]
+	erasures    atomic.Int64 // that this node committed
 	turns       turns
 	gates       gates
 	lanes       []*lane // lane n at index n-1

@@ -228,3 +228,67 @@ func TestClaimKeysTellNothing(t *testing.T) {
 		t.Error("two values have one key")
 	}
 }
+
+// Another node hears of no erasure: what it remembers of persons lasts no longer than their keys.
+func TestErasureReachesStatesOfOtherNodes(t *testing.T) {
+	s := newStore(t, 1)
+	tenant, other := uuid.New(), s.node(nil)
+	subject := newPerson(t, s.log, tenant, "person-1", "Ada")
+	if last := lastOf(t, other, tenant, "person-1"); last != "Ada" {
+		t.Fatalf("the other node reads %q", last)
+	}
+	newest := func() uuid.UUID {
+		e, err := s.log.ReadStream(t.Context(), tenant, "person-1", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e[0].ID
+	}()
+	mention := func() string {
+		b, err := eventstore.StateAt[board](t.Context(), other, tenant, "person-1", newest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Last
+	}
+	erase(t, s.log, tenant, "person-1", subject)
+	other.ForgetKeys()
+	if last := mention(); last != "Ada" {
+		t.Fatalf("the other node forgot by itself: %q", last)
+	}
+	other.AgeStates()
+	if last := mention(); last == "Ada" {
+		t.Error("the other node remembers for ever")
+	}
+}
+
+// A decision that read a person before the erasure commits after it; what it knew does not come back.
+func TestErasureReachesDecisionsUnderWay(t *testing.T) {
+	s := newStore(t, 1)
+	tenant := uuid.New()
+	subject := newPerson(t, s.log, tenant, "person-1", "Ada")
+	mention := eventstore.Stream("note-1")
+	_, err := s.log.Update(t.Context(), command(tenant), nil, func(_ context.Context, d *eventstore.Decision) error {
+		d.New(mention)
+		d.Append(mention, named{Subject: subject.String(), Name: "Ada"})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	erased := false
+	_, err = s.log.Update(t.Context(), command(tenant), nil, func(ctx context.Context, d *eventstore.Decision) error {
+		_, _, err := eventstore.State[board](ctx, d, mention)
+		if !erased {
+			erased = true
+			erase(t, s.log, tenant, "person-1", subject)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := lastOf(t, s.log, tenant, mention); last != eventstore.Erased {
+		t.Errorf("the node remembers %q", last)
+	}
+}

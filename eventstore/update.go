@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,6 +35,7 @@ type reading struct {
 	state   any
 	evolve  func(any, Fact) any // nil where only the version was read
 	run     run
+	life    life
 	added   []Fact
 }
 
@@ -45,6 +47,7 @@ type cachedState struct {
 	state   any
 	evolve  func(any, Fact) any
 	run     run
+	life    life
 }
 
 // Evolver is a fact that changes the state S of its aggregate.
@@ -143,10 +146,10 @@ func State[S any](ctx context.Context, d *Decision, stream Stream) (S, int, erro
 		return s, r.version, nil
 	}
 	ref := stateRef{d.command.Tenant, stream}
-	if c, ok := d.log.states.Get(ref); ok && !d.fresh {
+	if c, ok := d.log.recall(ref); ok && !d.fresh {
 		if s, ok := c.state.(S); ok {
 			d.cached = true
-			d.loaded[stream] = &reading{version: c.version, last: c.last, state: s, evolve: c.evolve, run: c.run}
+			d.loaded[stream] = &reading{version: c.version, last: c.last, state: s, evolve: c.evolve, run: c.run, life: c.life}
 			return s, c.version, nil
 		}
 	}
@@ -154,18 +157,22 @@ func State[S any](ctx context.Context, d *Decision, stream Stream) (S, int, erro
 	if err != nil {
 		return zero, 0, err
 	}
-	d.loaded[stream] = &reading{version: c.version, last: c.last, state: c.state, evolve: c.evolve, run: c.run}
+	d.loaded[stream] = &reading{version: c.version, last: c.last, state: c.state, evolve: c.evolve, run: c.run, life: c.life}
 	return c.state.(S), c.version, nil
 }
 
 // stateOf folds a stream as it is now.
 func stateOf[S any](ctx context.Context, l *Log, of stateRef) (cachedState, error) {
+	began, asked := life{erasures: l.erasures.Load()}, time.Now()
 	events, err := l.ReadStream(ctx, of.tenant, of.stream, 0)
 	if err != nil {
 		return cachedState{}, err
 	}
 	s, err := Fold[S](ctx, l, events)
-	c := cachedState{version: len(events), state: s, evolve: evolve[S], run: run{since: time.Now()}}
+	c := cachedState{version: len(events), state: s, evolve: evolve[S], run: run{since: time.Now()}, life: began}
+	if slices.ContainsFunc(events, func(e Event) bool { return l.personal(e.Type) }) {
+		c.life.hold(asked)
+	}
 	if c.version > 0 {
 		c.last = events[c.version-1].ID
 	}
@@ -178,7 +185,7 @@ func evolve[S any](state any, f Fact) any { return f.(Evolver[S]).Evolve(state.(
 // very event. The zero S is the state of no stream.
 func StateAt[S any](ctx context.Context, l *Log, tenant uuid.UUID, stream Stream, newest uuid.UUID) (S, error) {
 	ref := stateRef{tenant, stream}
-	if c, ok := l.states.Get(ref); ok && c.last == newest {
+	if c, ok := l.recall(ref); ok && c.last == newest {
 		if s, ok := c.state.(S); ok {
 			return s, nil
 		}
@@ -188,7 +195,7 @@ func StateAt[S any](ctx context.Context, l *Log, tenant uuid.UUID, stream Stream
 		var none S
 		return none, err
 	}
-	l.states.Add(ref, c)
+	l.cache(ref, c)
 	return c.state.(S), nil
 }
 
@@ -325,14 +332,17 @@ func (d *Decision) remember(sent *encoded) {
 		if r.evolve == nil {
 			continue
 		}
-		c := cachedState{version: r.version + len(r.added), last: r.last, state: r.state, evolve: r.evolve, run: r.run.longer()}
+		c := cachedState{version: r.version + len(r.added), last: r.last, state: r.state, evolve: r.evolve, run: r.run.longer(), life: r.life}
 		if len(r.added) > 0 {
 			c.last = sent.newest(stream)
 		}
 		for _, f := range r.added {
 			c.state = r.evolve(c.state, f)
+			if d.log.personal(f.Type()) {
+				c.life.hold(time.Now())
+			}
 		}
-		d.log.states.Add(stateRef{d.command.Tenant, stream}, c)
+		d.log.cache(stateRef{d.command.Tenant, stream}, c)
 	}
 }
 
