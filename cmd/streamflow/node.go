@@ -30,7 +30,7 @@ type node struct {
 	config   config
 	postgres *pgserver.Server   // nil unless this process runs it
 	bus      *natsserver.Server // likewise
-	nc       *nats.Conn         // nil for a verb that needs no bus
+	nc       *nats.Conn         // nil for a verb that needs no bus, and where there is none for a node that can do without
 	url      string             // of the database
 	source   string             // names the installation on the bus
 	told     bool               // in the connection file, how to reach what this process runs
@@ -78,6 +78,8 @@ func openNode(ctx context.Context, c config, withBus, migrateUp bool) (n *node, 
 			if err := n.openBus(); err != nil {
 				return n, err
 			}
+		} else {
+			n.tryBus(ctx)
 		}
 		if err := n.writeConnection(); err != nil {
 			return n, err
@@ -138,6 +140,23 @@ func (n *node) openBus() (err error) {
 	}
 	n.nc, err = n.bus.Connect(nats.MaxReconnects(-1), nats.Name("streamflow"))
 	return err
+}
+
+// tryBus connects to the bus of the other nodes, where one is known, and goes on without: it may come up later, or never.
+func (n *node) tryBus(ctx context.Context) {
+	url, options := n.config.natsURL, []nats.Option{nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.Name("streamflow")}
+	if found := n.config.running(); url == "" && n.postgres == nil { // else no other node can be running on this folder
+		url, options = found.NATSURL, append(options, nats.Token(found.NATSToken))
+	}
+	if url == "" {
+		return
+	}
+	nc, err := nats.Connect(url, options...)
+	if err != nil {
+		n.config.logger.WarnContext(ctx, "other nodes hear of this one's commits up to a second late: it has no bus", "error", err)
+		return
+	}
+	n.nc = nc
 }
 
 // joinBus connects to the bus of a node that runs, or starts the embedded one for as long as this verb runs.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -10,8 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/internal/natsserver"
 	"github.com/streamflow/streamflow/internal/pgtest"
@@ -148,9 +154,9 @@ func TestHelpListsFlags(t *testing.T) {
 }
 
 // nodeOf opens a node of this process's own, of some roles.
-func nodeOf(t *testing.T, roles string) *node {
+func nodeOf(t *testing.T, roles string, env ...string) *node {
 	t.Helper()
-	c, err := readConfig(append(servers(t), "STREAMFLOW_ROLES="+roles, "STREAMFLOW_DATA="+t.TempDir()), &bytes.Buffer{})
+	c, err := readConfig(append(append(servers(t), "STREAMFLOW_ROLES="+roles, "STREAMFLOW_DATA="+t.TempDir()), env...), &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +169,7 @@ func nodeOf(t *testing.T, roles string) *node {
 }
 
 func TestANodeWithoutABusIsMeasured(t *testing.T) {
-	told, err := nodeOf(t, "api").diagnose(t.Context())
+	told, err := nodeOf(t, "api", "STREAMFLOW_NATS_URL=").diagnose(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +177,52 @@ func TestANodeWithoutABusIsMeasured(t *testing.T) {
 		if c.Name == "bus" || c.State != "up" {
 			t.Errorf("%+v", c)
 		}
+	}
+}
+
+// A node that only answers requests tells the relay, wherever it runs, of what it commits.
+func TestANodeWithoutARelayAnnouncesItsCommits(t *testing.T) {
+	n := nodeOf(t, "api")
+	pings := make(chan *nats.Msg, 100)
+	if _, err := n.nc.ChanSubscribe("streamflow.head.*", pings); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	use := &commands.Commands{Log: n.log, Pool: n.engine, Now: time.Now}
+	jobs, err := n.jobs(use)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	defer done.Wait()
+	defer cancel()
+	for _, job := range jobs {
+		done.Go(func() { _ = job(ctx) })
+	}
+	for i := range 20 { // the first may be made before the job looks
+		if err := makeAccount(t.Context(), use, account{Portal: "provider", Email: fmt.Sprintf("p%d@ops.example", i), Password: first}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-pings:
+			return
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+	t.Error("nobody was told")
+}
+
+// The bus being away makes such a node slower, and nothing else.
+func TestANodeThatOnlyAnswersStartsWithoutItsBus(t *testing.T) {
+	n := nodeOf(t, "api", "STREAMFLOW_NATS_URL=nats://127.0.0.1:1")
+	if err := n.ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := n.jobs(&commands.Commands{Log: n.log, Pool: n.engine, Now: time.Now}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -35,7 +35,8 @@ func readRoles(text string) (roles, error) {
 
 func (r roles) has(role string) bool { return slices.Contains(r, role) }
 
-// useBus tells whether a node with these roles needs NATS; the API reads and writes Postgres alone.
+// useBus tells whether a node with these roles needs NATS; the API reads and writes Postgres alone, and
+// only tells the others of its commits there, for speed.
 func (r roles) useBus() bool { return r.has(roleRelay) || r.has(roleReactor) || r.has(roleProjector) }
 
 // checkRoles refuses nodes that cannot work together.

@@ -161,6 +161,11 @@ func (n *node) jobs(use *commands.Commands) ([]func(context.Context) error, erro
 			jobs = append(jobs, r.Run, sealer.Run)
 		}
 	}
+	if n.nc != nil && !roles.has(roleRelay) {
+		for lane := 1; lane <= n.log.Lanes(); lane++ {
+			jobs = append(jobs, func(ctx context.Context) error { relay.Announce(ctx, n.log, n.nc, lane); return nil })
+		}
+	}
 	if roles.has(roleReactor) {
 		js, err := jetstream.New(n.nc)
 		if err != nil {
