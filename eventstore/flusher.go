@@ -175,10 +175,6 @@ func (f *flusher) connect(ctx context.Context) error {
 	// more than the append itself. Nothing here gains from compiling.
 	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	config.RuntimeParams["jit"] = "off"
-	// A node that vanished in the middle of a statement may hold the lane's lock: the server must notice soon.
-	config.RuntimeParams["tcp_keepalives_idle"] = "10"
-	config.RuntimeParams["tcp_keepalives_interval"] = "5"
-	config.RuntimeParams["tcp_keepalives_count"] = "3"
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, config)

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,6 +24,20 @@ var files embed.FS
 // lockTimeout bounds how long a migration waits for a table that somebody else holds: it fails and can be run again, instead
 // of making everybody queue behind it.
 const lockTimeout = "5s"
+
+// silence bounds how long nothing is heard on a connection, while something is asked for or on its way, before it is given up.
+const silence = 25 * time.Second
+
+// endSilence lets both ends of a connection notice when the other vanished: a node waits for no answer that never comes, and the
+// server keeps no locks for a node that is gone.
+func endSilence(config *pgx.ConnConfig) {
+	idle, every, count := 10*time.Second, 5*time.Second, 3 // together silence
+	config.RuntimeParams["tcp_keepalives_idle"] = strconv.Itoa(int(idle.Seconds()))
+	config.RuntimeParams["tcp_keepalives_interval"] = strconv.Itoa(int(every.Seconds()))
+	config.RuntimeParams["tcp_keepalives_count"] = strconv.Itoa(count)
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: idle, Interval: every, Count: count}, Control: limitSilence}
+	config.DialFunc = dialer.DialContext
+}
 
 // Step is one migration.
 type Step struct {
@@ -125,6 +142,7 @@ func Role(ctx context.Context, url, role string, settings func(*pgxpool.Config))
 	// A plan may be made while a table is all but empty, when reading all of it looks cheap, and is kept until somebody gathers
 	// statistics: a minute, in which a new installation can take in thousands of records. Every probe has an index.
 	config.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
+	endSilence(config.ConnConfig)
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	if settings != nil {
 		settings(config)
