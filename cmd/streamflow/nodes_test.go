@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/commands/intake"
 	"github.com/streamflow/streamflow/eventstore"
 	"github.com/streamflow/streamflow/internal/natsserver"
 	"github.com/streamflow/streamflow/internal/pgtest"
@@ -191,6 +192,11 @@ func TestANodeWithoutARelayAnnouncesItsCommits(t *testing.T) {
 		t.Fatal(err)
 	}
 	use := &commands.Commands{Log: n.log, Pool: n.engine, Now: time.Now}
+	key, err := n.masterKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.intake = intake.NewDesk(use, key.AEAD("import"), n.config.logger)
 	jobs, err := n.jobs(use)
 	if err != nil {
 		t.Fatal(err)
