@@ -165,6 +165,9 @@ type liveProjection struct {
 	parked     map[parkedKey]int64 // stream → the position it waits behind
 }
 
+// home is the schema of its tables.
+func (p *liveProjection) home() string { return schemaName(p.Name, p.generation) }
+
 type parkedKey struct{ tenant, stream string }
 
 func (e *Engine) live(ctx context.Context, lane int) (liveLane, error) {

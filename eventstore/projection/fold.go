@@ -29,21 +29,18 @@ func (e *foldError) Unwrap() error { return e.cause }
 // first: behind their lock a second projector waits, instead of folding what it must throw away, and a retry.
 func (e *Engine) fold(ctx context.Context, group []*liveProjection, pg page) error {
 	last := pg.last()
-	tx, err := e.pool.Begin(ctx)
+	path := group[0].home()
+	// What a crash of the server takes of it, checkpoint and all, is folded again: the log waits for the disk, and a page need not.
+	tx, err := e.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: `begin; set local synchronous_commit = off; set local search_path = ` + path})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
-	if group[0].building {                                         // what a crash takes of it is built again
-		if _, err := tx.Exec(ctx, `set local synchronous_commit = off`); err != nil {
-			return err
-		}
-	}
 	if err := moveCheckpoints(ctx, tx, group, last); err != nil {
 		return err
 	}
 	for _, p := range group {
-		if err := p.foldPage(ctx, tx, pg); err != nil {
+		if err := p.foldPage(ctx, tx, pg, p.home() == path); err != nil {
 			if p.poisoned(tx, err) {
 				return &foldError{p, err}
 			}
@@ -63,8 +60,8 @@ func (e *Engine) fold(ctx context.Context, group []*liveProjection, pg page) err
 	return nil
 }
 
-// foldPage adds a page to the tables. The checkpoint must be locked.
-func (p *liveProjection) foldPage(ctx context.Context, tx pgx.Tx, pg page) error {
+// foldPage adds a page to the tables, which the search_path finds already or not. The checkpoint must be locked.
+func (p *liveProjection) foldPage(ctx context.Context, tx pgx.Tx, pg page, found bool) error {
 	batch, err := p.batch(pg)
 	if err != nil {
 		return err
@@ -81,8 +78,10 @@ func (p *liveProjection) foldPage(ctx context.Context, tx pgx.Tx, pg page) error
 	if len(batch) == 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, `select set_config('search_path', $1, true)`, schemaName(p.Name, p.generation)); err != nil {
-		return err
+	if !found {
+		if _, err := tx.Exec(ctx, `select set_config('search_path', $1, true)`, p.home()); err != nil {
+			return err
+		}
 	}
 	return p.safely(ctx, tx, batch)
 }
@@ -203,7 +202,7 @@ func (e *Engine) foldEach(ctx context.Context, tx pgx.Tx, p *liveProjection, eve
 			continue
 		}
 		err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error {
-			return p.foldPage(ctx, nested, e.decode(ctx, []*liveProjection{p}, events[i:i+1]))
+			return p.foldPage(ctx, nested, e.decode(ctx, []*liveProjection{p}, events[i:i+1]), false)
 		})
 		if err == nil {
 			continue
@@ -239,7 +238,7 @@ func (e *Engine) foldOrPark(ctx context.Context, group []*liveProjection, pg pag
 // foldOrParkIn is the same inside a transaction that has moved the checkpoint.
 func (e *Engine) foldOrParkIn(ctx context.Context, tx pgx.Tx, p *liveProjection, events []eventstore.Event) error {
 	pg := e.decode(ctx, []*liveProjection{p}, events)
-	err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error { return p.foldPage(ctx, nested, pg) })
+	err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error { return p.foldPage(ctx, nested, pg, false) })
 	if err != nil && p.poisoned(tx, err) {
 		return e.foldEach(ctx, tx, p, events)
 	}

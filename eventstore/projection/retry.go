@@ -29,7 +29,7 @@ func (e *Engine) retry(ctx context.Context, tx pgx.Tx, p Projection) error {
 			continue
 		}
 		err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error {
-			return lp.foldPage(ctx, nested, e.decode(ctx, []*liveProjection{lp}, events[i:i+1]))
+			return lp.foldPage(ctx, nested, e.decode(ctx, []*liveProjection{lp}, events[i:i+1]), false)
 		})
 		if err != nil {
 			if !lp.poisoned(tx, err) {
