@@ -261,6 +261,7 @@ func (n *node) openLog(ctx context.Context) (err error) {
 		n.projector.Follow(n.nc, n.source)
 	}
 	n.reader = projection.NewReader(n.app, n.staff)
+	n.projector.Tell(n.reader)
 	return n.projector.Install(ctx)
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
@@ -41,6 +42,8 @@ type Engine struct {
 	logger      *slog.Logger
 	bus         bus
 	news        *news
+	node        string          // names this one to those whom it tells
+	near        *watchers       // of this process; nil without any
 	rebuilding  atomic.Bool     // a stale one, in the background
 	rebuilds    chan rebuilding // that were ordered
 	ended       sync.WaitGroup
@@ -68,7 +71,7 @@ func New(l *eventstore.Log, pool *pgxpool.Pool, logger *slog.Logger, projections
 			projections[i].wants[t] = true
 		}
 	}
-	return &Engine{log: l, pool: pool, projections: projections, logger: logger, news: newNews(), rebuilds: make(chan rebuilding), idle: idleLook}, nil
+	return &Engine{log: l, pool: pool, projections: projections, logger: logger, news: newNews(), node: uuid.NewString(), rebuilds: make(chan rebuilding), idle: idleLook}, nil
 }
 
 // Follow lets [Engine.Run] take what is new from JetStream, where it is without asking the database; without it, and whenever

@@ -52,7 +52,7 @@ func (n *news) add(events []eventstore.Event) {
 	notify(n.some)
 }
 
-// take is the message: "<lane>:<position>" of each lane that was folded, and the tenants, none of them for any.
+// take is the message, behind the name of the node: "<lane>:<position>" of each lane that was folded, and the tenants, none of them for any.
 func (n *news) take() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -71,6 +71,10 @@ func (n *news) take() string {
 	return strings.TrimSpace(text.String())
 }
 
+// Tell lets a reader of this process hear at once what those of other nodes hear by way of Postgres. Call it before [Engine.Run] and
+// [Reader.Listen].
+func (e *Engine) Tell(r *Reader) { e.near, r.watchers.near = &r.watchers, e.node }
+
 // announce tells what moved until the context ends. What cannot be told is told by the next one: watchers look by themselves, too.
 func (e *Engine) announce(ctx context.Context) {
 	for {
@@ -79,8 +83,12 @@ func (e *Engine) announce(ctx context.Context) {
 			return
 		case <-e.news.some:
 		}
+		moved := e.news.take()
+		if e.near != nil {
+			e.near.tell(moved)
+		}
 		// What is lost with the server needs no message, so nobody waits for the disk.
-		if _, err := e.pool.Exec(ctx, `select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`, movedChannel, e.news.take()); err != nil && ctx.Err() == nil {
+		if _, err := e.pool.Exec(ctx, `select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`, movedChannel, e.node+" "+moved); err != nil && ctx.Err() == nil {
 			e.logger.WarnContext(ctx, "what moved was not announced", "error", err)
 			pause(ctx, failedPause)
 		}
@@ -102,6 +110,7 @@ type watchers struct {
 	mu    sync.Mutex
 	all   map[*watcher]struct{}
 	lanes map[int]int64 // how far each was folded, as it was told last
+	near  string        // the node that tells by itself
 }
 
 type watcher struct {
@@ -166,7 +175,9 @@ func (ws *watchers) listen(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
-		ws.tell(n.Payload)
+		if node, moved, _ := strings.Cut(n.Payload, " "); node == "" || node != ws.near {
+			ws.tell(moved)
+		}
 	}
 }
 

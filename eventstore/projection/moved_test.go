@@ -68,3 +68,37 @@ func TestMovesAreHeardByWhomTheyConcern(t *testing.T) {
 		t.Error("heard after it was stopped")
 	}
 }
+
+// TestMovesAreHeardAtOnceInTheirProcess: a reader that its projector tells hears of a move without Postgres, and of each one once.
+func TestMovesAreHeardAtOnceInTheirProcess(t *testing.T) {
+	t.Parallel()
+	h := open(t, 1)
+	never := false
+	h.run(func(e *projection.Engine) { e.Tell(h.reader) }, totals(1, &never))
+	tenant, other := uuid.New(), uuid.New()
+	mine, stop := h.reader.Moved(tenant)
+	defer stop()
+	h.add(tenant, "a", 1)
+	h.hear(mine) // nobody listens
+
+	everybody, stopEverybody := h.reader.Moved(uuid.Nil)
+	defer stopEverybody()
+	h.background(func(ctx context.Context) error { return h.reader.Listen(ctx, slog.New(slog.DiscardHandler)) })
+	h.hear(everybody) // it listens
+	h.hear(mine)
+	h.add(tenant, "a", 1)
+	h.hear(mine)
+	h.hear(everybody)
+	conn, err := pgx.Connect(t.Context(), h.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `notify streamflow_moved, 'elsewhere `+other.String()+`'`); err != nil {
+		t.Fatal(err)
+	}
+	h.hear(everybody) // behind what Postgres tells of the move
+	if len(mine) > 0 {
+		t.Error("heard of a move twice")
+	}
+}
