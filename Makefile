@@ -108,10 +108,14 @@ cover-raise: ## Measures coverage and raises the floors in coverage.floor
 bench: ## Runs the benchmarks, as ratios against the raw limit of the same run (ONLY=name,…)
 	cd bench && go build -o ../bin/bench . && ../bin/bench -only '$(ONLY)' -out out.json
 
+FUZZTIME := 1m
+ROUNDS := 10
+FAULTS := Model|Race|Kill|Crash|Cut|Fails|Silent|Lost|Loses|Restored|Purged|Stopped
 .PHONY: soak
-soak: ## The long runs: fuzzing, faults, every screen
-	$(call planned,bench/soak,the long runs are not written yet)
-	cd bench && go run ./soak
+soak: e2e ## The long runs: every screen, fuzzing (FUZZTIME=1m each), the tests of faults and races (ROUNDS=10 times)
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' . | sort); do for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file); do \
+	go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)"; done; done
+	go test -race -count=$(ROUNDS) -timeout 3h -run '$(FAULTS)' ./eventstore/... ./commands ./cmd/streamflow
 
 # More tabs than cores: a tab waits for the program half of the time.
 E2EFLAGS := -tags whole
