@@ -106,7 +106,7 @@ func TestCardByKeys(t *testing.T) {
 func TestImportByKeys(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "fair.csv")
-	if err := os.WriteFile(file, []byte("Full name,Firm,E-Mail\nMary Jackson,Orbits,mary@orbits.example\nNobody,,\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("Full name,Firm,E-Mail\nChristine Darden,Orbits,christine@orbits.example\nNobody,,\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b := person(t, "client", views[0])
@@ -130,6 +130,6 @@ func TestImportByKeys(t *testing.T) {
 	b.accessible("a report", everything)
 	b.tabTo("Show the newest leads")
 	b.press(kb.Enter)
-	b.await("the lead", `document.readyState === "complete" && [...document.querySelectorAll("main tbody tr")].some((row) => /Mary Jackson/.test(row.textContent) && /Orbits/.test(row.textContent))`)
+	b.await("the lead", `document.readyState === "complete" && [...document.querySelectorAll("main tbody tr")].some((row) => /Christine Darden/.test(row.textContent) && /Orbits/.test(row.textContent))`)
 	b.quiet(t)
 }
