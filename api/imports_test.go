@@ -1,16 +1,22 @@
 package api_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/streamflow/streamflow/api"
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/commands/intake"
+	"github.com/streamflow/streamflow/eventstore"
 )
 
 // sends uploads a file; query is what the address asks beside the kind.
@@ -371,5 +377,80 @@ func TestWhatAFileHeldIsForgotten(t *testing.T) {
 	must(t, s.commands.Pool.QueryRow(t.Context(), `select (select count(*) from app.import_part) + (select count(*) from app.import where settings is not null)`).Scan(&found))
 	if found != 0 {
 		t.Errorf("%d pieces are kept after a day", found)
+	}
+}
+
+// A key is one request's, whichever import that is about.
+func TestAnImportsKeyIsOfOneRequest(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner, _ := s.tenant("ours")
+	const file = "name,email\nAda,ada@example.com\n"
+	sent := s.sends(owner, "sent", "&dryRun=true", file)
+	s.ended(owner, sent, "done")
+	one := "/api/v2/imports/" + text(sent, "id")
+	other, _ := s.planned(owner, "", file)
+	s.want(s.do("POST", one+"/plan", call{cookie: owner, key: "sent", body: `{}`}), 422, "idempotency_key_reused")
+	s.want(s.do("POST", other+"/plan", call{cookie: owner, key: "sent", body: `{}`}), 422, "idempotency_key_reused")
+	run := s.do("POST", one+"/run", call{cookie: owner, key: "run"})
+	s.want(run, 202, "")
+	s.ended(owner, run, "done")
+	s.want(s.do("POST", other+"/run", call{cookie: owner, key: "run"}), 422, "idempotency_key_reused")
+	s.want(s.sends(owner, "run", "&dryRun=true", file), 422, "idempotency_key_reused")
+	s.want(s.do("POST", one+"/plan", call{cookie: owner, key: "sent", body: `{}`}), 422, "idempotency_key_reused") // it was not the last that was asked
+}
+
+// A run that failed cannot go on once its file is forgotten, whoever asks for it.
+func TestAFailedImportIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner, _ := s.tenant("ours")
+	address, _ := s.planned(owner, "", "name,email\nAda,ada@example.com\n")
+	w := s.do("POST", address+"/run", call{cookie: owner, key: "run"})
+	s.want(w, 202, "")
+	s.ended(owner, w, "done")
+	_, err := s.commands.Pool.Exec(t.Context(), `update app.import set state = 'failed', expires_at = clock_timestamp() - interval '1 second'`)
+	must(t, err)
+	for _, key := range []string{"run", "another"} {
+		s.want(s.do("POST", address+"/run", call{cookie: owner, key: key}), 409, "invalid_transition")
+	}
+}
+
+// meanwhile is a part of a text that takes its time.
+type meanwhile func()
+
+func (m meanwhile) Read([]byte) (int, error) { m(); return 0, io.EOF }
+
+// A file that comes in so slowly that it was sent again is no part of the one that came to its end.
+func TestAFileSentAgainMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, ours := s.tenant("ours")
+	const rows = 150
+	var file strings.Builder
+	file.WriteString("name,email,left out\n")
+	for i := range rows {
+		fmt.Fprintf(&file, "n%d,n%d@example.com,%s\n", i, i, strings.Repeat("x", 20_000))
+	}
+	kind, _ := intake.KindNamed("leads")
+	by := commands.Caller{Tenant: uuid.MustParse(ours), ID: uuid.New(), Fingerprint: []byte("f"), Actor: eventstore.Actor{Kind: "user", ID: "u", Via: "client"}}
+	send := func(body io.Reader) (intake.Import, error) {
+		return s.desk.Receive(t.Context(), by, intake.Upload{Options: intake.Options{Kind: kind, Form: intake.CSV, Layout: time.DateOnly}, Then: intake.ActionPlan, Body: body})
+	}
+	_, err := send(io.MultiReader(strings.NewReader(file.String()[:1_500_000]), meanwhile(func() {
+		_, err := s.commands.Pool.Exec(t.Context(), `update app.import set beat_at = clock_timestamp() - interval '16 seconds'`)
+		must(t, err)
+		_, err = send(strings.NewReader(file.String()))
+		must(t, err)
+	}), strings.NewReader(file.String()[1_500_000:])))
+	if !errors.Is(err, intake.ErrBusy) {
+		t.Errorf("the first: %v", err)
+	}
+	is, err := s.desk.Import(t.Context(), by.Tenant, by.ID)
+	for deadline := time.Now().Add(time.Minute); err == nil && is.State == intake.Running && time.Now().Before(deadline); {
+		is, err = s.desk.Import(t.Context(), by.Tenant, by.ID)
+	}
+	if err != nil || is.State != intake.Done || is.Counts.Rows != rows || is.Counts.Imported != rows {
+		t.Errorf("the second: %v, %s with %+v", err, is.State, is.Counts)
 	}
 }

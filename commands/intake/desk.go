@@ -77,104 +77,6 @@ type order struct {
 	by     commands.Caller
 }
 
-// Import is a file that was sent, and how far it is.
-type Import struct {
-	ID                 uuid.UUID
-	Tenant             uuid.UUID
-	Kind               string
-	CreatedAt          time.Time
-	ExpiresAt          time.Time
-	Settings           *Settings // nil once nothing of the file is kept
-	Action, State      string
-	BegunAt            time.Time
-	EndedAt            *time.Time
-	Done, Total, Lines int64
-	Counts             Counts
-	Cursor             string // from which on a reader sees all that the run made
-	Error              string
-	Replayed           bool // the same had been asked before
-
-	fingerprint, orderPrint []byte
-	command                 uuid.UUID
-	gone                    bool // its node ended before it did
-}
-
-// Settings are how a file is read, and how it begins.
-type Settings struct {
-	Options
-	Name   string     `json:"name"`
-	Header []string   `json:"header"`
-	Sample [][]string `json:"sample"`
-}
-
-const importColumns = `select id, tenant, kind, created_at, expires_at, case when expires_at > clock_timestamp() then settings end, action, state, begun_at, ended_at,
-	done, total, lines, counts, cursor, error, fingerprint, command_fingerprint, command_id, state = 'running' and beat_at < clock_timestamp() - $1::interval from app.import `
-
-func (d *Desk) scan(row pgx.CollectableRow) (is Import, err error) {
-	var settings []byte
-	var counts string
-	err = row.Scan(&is.ID, &is.Tenant, &is.Kind, &is.CreatedAt, &is.ExpiresAt, &settings, &is.Action, &is.State, &is.BegunAt, &is.EndedAt,
-		&is.Done, &is.Total, &is.Lines, &counts, &is.Cursor, &is.Error, &is.fingerprint, &is.orderPrint, &is.command, &is.gone)
-	if err != nil {
-		return is, err
-	}
-	if is.gone {
-		is.State, is.Error = Failed, "its node ended before it did"
-	}
-	if err := json.Unmarshal([]byte(counts), &is.Counts); err != nil {
-		return is, err
-	}
-	if settings == nil {
-		return is, nil
-	}
-	text, err := eventstore.Decrypt(d.secrets, settings, "import "+is.ID.String())
-	if err != nil {
-		return is, fmt.Errorf("open import %s: is the master key the one it was encrypted with? %w", is.ID, err)
-	}
-	if err := json.Unmarshal(text, &is.Settings); err != nil {
-		return is, err
-	}
-	is.Settings.Kind, _ = KindNamed(is.Kind)
-	return is, nil
-}
-
-// Import is a tenant's import, or [commands.ErrNotFound]. One whose file is not here whole is none.
-func (d *Desk) Import(ctx context.Context, in, id uuid.UUID) (Import, error) {
-	is, err := d.read(ctx, in, id)
-	if err == nil && is.Action == ActionUpload {
-		err = commands.ErrNotFound
-	}
-	return is, err
-}
-
-// Newest are a tenant's last imports, the newest first.
-func (d *Desk) Newest(ctx context.Context, in uuid.UUID, limit int) ([]Import, error) {
-	rows, err := d.use.Pool.Query(ctx, importColumns+`where tenant = $2 and action <> 'upload' order by created_at desc, id limit $3`, beatLimit, in, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read imports: %w", err)
-	}
-	all, err := pgx.CollectRows(rows, d.scan)
-	if err != nil {
-		return nil, fmt.Errorf("read imports: %w", err)
-	}
-	return all, nil
-}
-
-func (d *Desk) read(ctx context.Context, in, id uuid.UUID) (Import, error) {
-	rows, err := d.use.Pool.Query(ctx, importColumns+`where tenant = $2 and id = $3`, beatLimit, in, id)
-	if err != nil {
-		return Import{}, fmt.Errorf("read import: %w", err)
-	}
-	is, err := pgx.CollectExactlyOneRow(rows, d.scan)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return is, commands.ErrNotFound
-	}
-	if err != nil {
-		return is, fmt.Errorf("read import: %w", err)
-	}
-	return is, nil
-}
-
 // Plan looks at every row again, read by other options. Nothing is changed until it is run.
 func (d *Desk) Plan(ctx context.Context, by commands.Caller, id uuid.UUID, o Options) (Import, error) {
 	is, again, err := d.asked(ctx, by, id)
@@ -211,23 +113,34 @@ func (d *Desk) Execute(ctx context.Context, by commands.Caller, id uuid.UUID) (I
 	return d.begin(ctx, by, is, ActionRun)
 }
 
-// asked is an import of which something is asked, and whether that same request was made before.
+// asked is an import of which something is asked, and whether that same request was made before. Of each import the last request is known
+// by its key, and the one that sent the file.
 func (d *Desk) asked(ctx context.Context, by commands.Caller, id uuid.UUID) (is Import, again bool, err error) {
 	is, err = d.Import(ctx, by.Tenant, id)
 	if err != nil {
 		return is, false, err
 	}
-	if is.command == by.ID {
-		if string(is.orderPrint) != string(by.Fingerprint) {
-			return is, false, eventstore.ErrCommandReused
-		}
-		is.Replayed = true
-		return is, true, nil
-	}
-	if is.Settings == nil && (is.Action != ActionRun || is.State == Failed) {
+	again = is.command == by.ID
+	elsewhere, err := d.elsewhere(ctx, by, id)
+	switch {
+	case err != nil:
+		return is, false, err
+	case elsewhere, by.ID == id && !again, again && string(is.orderPrint) != string(by.Fingerprint):
+		return is, false, eventstore.ErrCommandReused
+	case is.Settings == nil && (is.State == Failed || !again && is.Action != ActionRun): // there is nothing to begin with
 		return is, false, ErrForgotten
 	}
-	return is, false, nil
+	is.Replayed = again
+	return is, again, nil
+}
+
+// elsewhere says whether a request's key was that of another import, or of what was asked of it last.
+func (d *Desk) elsewhere(ctx context.Context, by commands.Caller, id uuid.UUID) (used bool, err error) {
+	if err := d.use.Pool.QueryRow(ctx, `select exists (select from app.import where tenant = $1 and (id = $2 or command_id = $2) and id <> $3)`,
+		by.Tenant, by.ID, id).Scan(&used); err != nil {
+		return false, fmt.Errorf("read imports: %w", err)
+	}
+	return used, nil
 }
 
 // begin hands an import on to be worked on. Of several that ask at once, one does; the others are told how far it is.
@@ -310,7 +223,7 @@ func (d *Desk) work(ctx context.Context, o order) {
 	var beating sync.WaitGroup
 	beating.Go(func() { d.beat(working, cancel, o, &done) })
 	counts, err := d.bring(working, o, &done)
-	fenced := errors.Is(context.Cause(working), errFenced)
+	fenced := errors.Is(err, errFenced) || errors.Is(context.Cause(working), errFenced)
 	cancel(nil)
 	beating.Wait()
 	if fenced {
@@ -333,7 +246,9 @@ func (d *Desk) work(ctx context.Context, o order) {
 
 // beat says that the node is there, and how far it is.
 func (d *Desk) beat(ctx context.Context, fence context.CancelCauseFunc, o order, done *atomic.Int64) {
-	for every := time.NewTicker(beatEvery); ; {
+	every := time.NewTicker(beatEvery)
+	defer every.Stop()
+	for {
 		select {
 		case <-ctx.Done():
 			return
@@ -358,7 +273,7 @@ func (d *Desk) bring(ctx context.Context, o order, done *atomic.Int64) (Counts, 
 	if err != nil {
 		return Counts{}, err
 	}
-	left := leftWriter{parts: d.partsOf(o.is.ID, "left")}
+	left := leftWriter{parts: d.partsOf(o.is.ID, "left", o.worker)}
 	if err := left.parts.clear(ctx); err != nil {
 		return Counts{}, err
 	}

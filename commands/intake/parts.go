@@ -34,14 +34,15 @@ var ErrCut = errors.New("file ended before its end")
 
 // parts are the pieces of a text that is kept encrypted.
 type parts struct {
-	desk  *Desk
-	id    uuid.UUID
-	holds string
-	next  int
+	desk   *Desk
+	id     uuid.UUID
+	holds  string
+	worker uuid.UUID // who writes them; nobody where they are read
+	next   int
 }
 
-func (d *Desk) partsOf(id uuid.UUID, holds string) *parts {
-	return &parts{desk: d, id: id, holds: holds}
+func (d *Desk) partsOf(id uuid.UUID, holds string, worker uuid.UUID) *parts {
+	return &parts{desk: d, id: id, holds: holds, worker: worker}
 }
 
 func (p *parts) bound() string { return fmt.Sprintf("import %s %s %d", p.id, p.holds, p.next) }
@@ -51,9 +52,15 @@ func (p *parts) clear(ctx context.Context) error {
 	return err
 }
 
+// write keeps a piece, and says that its writer is there. One who was silent for so long that another began anew is fenced off: pieces of
+// the two would be taken for one text.
 func (p *parts) write(ctx context.Context, text []byte) error {
-	_, err := p.desk.use.Pool.Exec(ctx, `insert into app.import_part (import, holds, number, data) values ($1, $2, $3, $4)`,
-		p.id, p.holds, p.next, eventstore.Encrypt(p.desk.secrets, text, p.bound()))
+	tag, err := p.desk.use.Pool.Exec(ctx, `with mine as (update app.import set beat_at = clock_timestamp() where id = $1 and worker = $5 returning id)
+		insert into app.import_part (import, holds, number, data) select id, $2, $3, $4 from mine`,
+		p.id, p.holds, p.next, eventstore.Encrypt(p.desk.secrets, text, p.bound()), p.worker)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = errFenced
+	}
 	p.next++
 	return err
 }
@@ -94,7 +101,7 @@ func (s *stream) Read(into []byte) (int, error) {
 }
 
 func (d *Desk) file(ctx context.Context, id uuid.UUID) io.Reader {
-	return &stream{ctx: ctx, of: d.partsOf(id, "file")}
+	return &stream{ctx: ctx, of: d.partsOf(id, "file", uuid.Nil)}
 }
 
 // leftWriter keeps the rows that were not taken.
@@ -126,7 +133,7 @@ func (d *Desk) Left(ctx context.Context, is Import, each func(Left) (more bool, 
 	if is.Settings == nil {
 		return ErrForgotten
 	}
-	rows := csv.NewReader(&stream{ctx: ctx, of: d.partsOf(is.ID, "left")})
+	rows := csv.NewReader(&stream{ctx: ctx, of: d.partsOf(is.ID, "left", uuid.Nil)})
 	rows.FieldsPerRecord = -1
 	for {
 		cells, err := rows.Read()
@@ -160,29 +167,39 @@ func (d *Desk) Receive(ctx context.Context, by commands.Caller, u Upload) (Impor
 	if err := u.Check(); err != nil {
 		return Import{}, err
 	}
-	before, err := d.open(ctx, by, u.Kind.Name)
+	switch used, err := d.elsewhere(ctx, by, by.ID); {
+	case err != nil:
+		return Import{}, err
+	case used:
+		return Import{}, eventstore.ErrCommandReused
+	}
+	worker := uuid.Must(uuid.NewV7())
+	before, err := d.open(ctx, by, u.Kind.Name, worker)
 	if err != nil {
 		return Import{}, err
 	}
 	if before != nil {
 		return d.sameAs(ctx, by, *before, u)
 	}
-	is, err := d.keep(ctx, by, u)
+	is, err := d.keep(ctx, by, u, worker)
+	if errors.Is(err, errFenced) {
+		return Import{}, ErrBusy
+	}
 	if err != nil {
 		// Whoever sent it has gone, perhaps; what came of it must not stay.
-		_, forgot := d.use.Pool.Exec(context.WithoutCancel(ctx), `delete from app.import where id = $1 and action = 'upload'`, by.ID)
+		_, forgot := d.use.Pool.Exec(context.WithoutCancel(ctx), `delete from app.import where id = $1 and worker = $2 and action = 'upload'`, by.ID, worker)
 		return Import{}, errors.Join(err, forgot)
 	}
 	return d.begin(ctx, by, is, u.Then)
 }
 
 // open makes the import, or gives the one that there is by that id. One whose file never came to its end is begun anew.
-func (d *Desk) open(ctx context.Context, by commands.Caller, kind string) (*Import, error) {
+func (d *Desk) open(ctx context.Context, by commands.Caller, kind string, worker uuid.UUID) (*Import, error) {
 	if _, err := d.use.Pool.Exec(ctx, `delete from app.import where id = $1 and action = 'upload' and beat_at < clock_timestamp() - $2::interval`, by.ID, beatLimit); err != nil {
 		return nil, fmt.Errorf("open import: %w", err)
 	}
 	tag, err := d.use.Pool.Exec(ctx, `insert into app.import (id, tenant, kind, fingerprint, asked_by, created_at, expires_at, command_id, command_fingerprint, worker, begun_at, beat_at)
-		select $1, $2, $3, '', $4, t, t + $5::interval, $1, '', $1, t, t from clock_timestamp() t on conflict do nothing`, by.ID, by.Tenant, kind, by.Actor.ID, Kept)
+		select $1, $2, $3, '', $4, t, t + $5::interval, $1, '', $6, t, t from clock_timestamp() t on conflict do nothing`, by.ID, by.Tenant, kind, by.Actor.ID, Kept, worker)
 	if err != nil {
 		return nil, fmt.Errorf("open import: %w", err)
 	}
@@ -216,15 +233,12 @@ func (d *Desk) print(by commands.Caller, u Upload, body []byte) []byte {
 }
 
 // keep stores the file, piece by piece, and what it begins with.
-func (d *Desk) keep(ctx context.Context, by commands.Caller, u Upload) (Import, error) {
-	hash, lines, to := sha256.New(), int64(0), d.partsOf(by.ID, "file")
+func (d *Desk) keep(ctx context.Context, by commands.Caller, u Upload, worker uuid.UUID) (Import, error) {
+	hash, lines, to := sha256.New(), int64(0), d.partsOf(by.ID, "file", worker)
 	var last byte
 	err := pieces(u.Body, func(piece []byte) error {
 		hash.Write(piece)
 		lines, last = lines+int64(bytes.Count(piece, []byte("\n"))), piece[len(piece)-1]
-		if _, err := d.use.Pool.Exec(ctx, `update app.import set beat_at = clock_timestamp() where id = $1`, by.ID); err != nil {
-			return err
-		}
 		return to.write(ctx, piece)
 	})
 	if err != nil {
@@ -245,7 +259,11 @@ func (d *Desk) keep(ctx context.Context, by commands.Caller, u Upload) (Import, 
 	if u.Form == CSV {
 		lines-- // the one that names the columns
 	}
-	_, err = d.use.Pool.Exec(ctx, `update app.import set fingerprint = $2, lines = $3, state = 'done' where id = $1`, by.ID, d.print(by, u, hash.Sum(nil)), max(lines, 1))
+	tag, err := d.use.Pool.Exec(ctx, `update app.import set fingerprint = $2, lines = $3, state = 'done' where id = $1 and worker = $4`,
+		by.ID, d.print(by, u, hash.Sum(nil)), max(lines, 1), worker)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = errFenced
+	}
 	return Import{ID: by.ID, Tenant: by.Tenant, Kind: u.Kind.Name, Action: ActionUpload, Settings: &s}, err
 }
 
