@@ -172,9 +172,8 @@ func (f *flusher) connect(ctx context.Context) error {
 	}
 	config := f.log.pool.Config().ConnConfig.Copy()
 	// One plan for every batch: with arrays as parameters the planner would otherwise plan anew for each call, which costs
-	// more than the append itself. Nothing here gains from compiling.
+	// more than the append itself.
 	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
-	config.RuntimeParams["jit"] = "off"
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, config)

@@ -142,6 +142,8 @@ func Role(ctx context.Context, url, role string, settings func(*pgxpool.Config))
 	// A plan may be made while a table is all but empty, when reading all of it looks cheap, and is kept until somebody gathers
 	// statistics: a minute, in which a new installation can take in thousands of records. Every probe has an index.
 	config.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
+	// What is switched off so costs a plan that has no other way a fortune, for which the server would compile it.
+	config.ConnConfig.RuntimeParams["jit"] = "off"
 	endSilence(config.ConnConfig)
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	if settings != nil {
