@@ -21,6 +21,13 @@ import (
 // retryAfter is how long a caller waits before it asks again for what is not available now.
 const retryAfter = time.Second
 
+// later refuses what may be asked again soon.
+func later(code problem.Code, detail string) *problem.Problem {
+	p := problem.New(code, detail)
+	p.RetryAfter = retryAfter
+	return p
+}
+
 // endpoint answers a request, or says why not.
 type endpoint func(w http.ResponseWriter, r *http.Request) error
 
@@ -71,16 +78,12 @@ func problemOf(err error) *problem.Problem {
 	case errors.Is(err, eventstore.ErrCursor):
 		return problem.New(problem.InvalidCursor, "")
 	case errors.Is(err, projection.ErrBehind):
-		p = problem.New(problem.ReadModelBehind, "")
-		p.RetryAfter = retryAfter
-		return p
+		return later(problem.ReadModelBehind, "")
 	case errors.Is(err, eventstore.ErrErased):
 		return problem.New(problem.RuleViolated, "The personal data of this record was erased.")
 	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, eventstore.ErrContended), errors.Is(err, eventstore.ErrClosed),
 		errors.Is(err, password.ErrBusy), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		p = problem.New(problem.Unavailable, "")
-		p.RetryAfter = retryAfter
-		return p
+		return later(problem.Unavailable, "")
 	}
 	return problem.New(problem.Internal, "")
 }

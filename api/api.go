@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -137,9 +136,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.Ready != nil {
 		if err := s.Ready(r.Context()); err != nil {
 			s.Logger.WarnContext(r.Context(), "not ready", "error", err)
-			p := problem.New(problem.Unavailable, "")
-			p.RetryAfter = time.Second
-			problem.Write(w, r, p)
+			problem.Write(w, r, later(problem.Unavailable, ""))
 			return
 		}
 	}

@@ -207,9 +207,7 @@ func Measured(ctx context.Context, name string, check func(context.Context) erro
 
 func (s *server) diagnostics(w http.ResponseWriter, v visitor) error {
 	if s.Diagnose == nil {
-		p := problem.New(problem.Unavailable, "")
-		p.RetryAfter = retryAfter
-		return p
+		return later(problem.Unavailable, "")
 	}
 	told, err := s.Diagnose(v.Context())
 	if err != nil {

@@ -175,9 +175,7 @@ func jobAddress(q request, is intake.Import) string {
 }
 
 func noIntake() error {
-	p := problem.New(problem.Unavailable, "This node takes no files in.")
-	p.RetryAfter = retryAfter
-	return p
+	return later(problem.Unavailable, "This node takes no files in.")
 }
 
 // importProblem is what an import was refused for.
@@ -195,9 +193,7 @@ func importProblem(err error) error {
 	case errors.Is(err, intake.ErrForgotten):
 		return problem.New(problem.InvalidTransition, "Nothing of the file is kept any more. Send it again.")
 	case errors.Is(err, intake.ErrBusy):
-		p := problem.New(problem.IdempotencyInFlight, "")
-		p.RetryAfter = retryAfter
-		return p
+		return later(problem.IdempotencyInFlight, "")
 	}
 	return err
 }

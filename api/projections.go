@@ -76,9 +76,7 @@ func (s *server) operate(w http.ResponseWriter, r *http.Request, declared route,
 	case errors.Is(err, projection.ErrUnknown):
 		return commands.ErrNotFound
 	case errors.Is(err, projection.ErrBusy):
-		p := problem.New(problem.Unavailable, "Another read model is being rebuilt on this node.")
-		p.RetryAfter = retryAfter
-		return p
+		return later(problem.Unavailable, "Another read model is being rebuilt on this node.")
 	case err != nil:
 		return err
 	}
@@ -98,9 +96,7 @@ func (s *server) operate(w http.ResponseWriter, r *http.Request, declared route,
 }
 
 func notHere() error {
-	p := problem.New(problem.Unavailable, "This node looks after no read models.")
-	p.RetryAfter = retryAfter
-	return p
+	return later(problem.Unavailable, "This node looks after no read models.")
 }
 
 func (s *server) listProjections(w http.ResponseWriter, q request, _ moment) error {

@@ -77,9 +77,7 @@ func (s *server) lastTold(r *http.Request) (eventstore.Cursor, error) {
 func (s *server) stream(w http.ResponseWriter, r *http.Request, permit func() error, tell func(*stream) error) error {
 	if s.followers.Add(1) > maxFollowers {
 		s.followers.Add(-1)
-		p := problem.New(problem.Unavailable, "As many streams are open as this node serves.")
-		p.RetryAfter = retryAfter
-		return p
+		return later(problem.Unavailable, "As many streams are open as this node serves.")
 	}
 	defer s.followers.Add(-1)
 	h := w.Header()

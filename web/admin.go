@@ -125,9 +125,7 @@ func (s *server) changeSettings(v visit) {
 	} else {
 		p.Form.Hidden[0].Title = version
 		refused(&p.Form, a)
-		if wait := a.header.Get(retryHeader); wait != "" {
-			v.w.Header().Set(retryHeader, wait)
-		}
+		a.tellWait(v.w)
 	}
 	render(v.w, v.r, p.status, adminScreen(p))
 }

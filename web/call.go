@@ -95,6 +95,13 @@ func (s *server) request(r *http.Request, portal, method, path string, query url
 	return req
 }
 
+// tellWait hands on how long the API wants to be left alone.
+func (a *answer) tellWait(w http.ResponseWriter) {
+	if wait := a.header.Get(retryHeader); wait != "" {
+		w.Header().Set(retryHeader, wait)
+	}
+}
+
 // decode reads the answer's JSON. Members that a page does not know are none of its business.
 func (a *answer) decode(into any) error { return json.Unmarshal(a.body.Bytes(), into) }
 

@@ -157,9 +157,7 @@ func (s *server) refuse(v visit, a *answer) {
 	if f.Code == "" || f.Code == "forbidden" || f.Code == "internal" { // the page's own words say more
 		page.Title = ""
 	}
-	if page.Wait != "" {
-		v.w.Header().Set(retryHeader, a.header.Get(retryHeader))
-	}
+	a.tellWait(v.w)
 	s.fail(v, page)
 }
 

@@ -29,9 +29,7 @@ func refuse(v visit, k *kind, form *ui.Form, a *answer) {
 	if existing := a.fault().ExistingID; existing != "" {
 		form.Instead = ui.Way{Address: k.path + "/" + url.PathEscape(existing), Title: "Open the " + k.noun + " that exists"}
 	}
-	if wait := a.header.Get(retryHeader); wait != "" {
-		v.w.Header().Set(retryHeader, wait)
-	}
+	a.tellWait(v.w)
 }
 
 // currencies are offered in forms; one that is chosen already is too.

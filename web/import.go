@@ -321,9 +321,7 @@ func (s *server) ordered(v visit, m importRecord, a *answer) {
 		refused(&q.form, a)
 		s.showImport(v, a.status, &q.form)
 	default:
-		if wait := a.header.Get(retryHeader); wait != "" {
-			v.w.Header().Set(retryHeader, wait)
-		}
+		a.tellWait(v.w)
 		s.fail(v, failure{Status: failed(a), Title: "Not done", Text: a.fault().words()})
 	}
 }

@@ -119,9 +119,7 @@ func (s *server) takeModelStep(v visit) {
 		finish(v, a, backOr(v, projectionsPath), doneOf(step, a))
 		return
 	}
-	if wait := a.header.Get(retryHeader); wait != "" {
-		v.w.Header().Set(retryHeader, wait)
-	}
+	a.tellWait(v.w)
 	form, title, text, asks := modelForm(model, step)
 	if !asks || a.status == http.StatusNotFound {
 		s.fail(v, failure{Status: failed(a), Title: "Not done", Text: a.fault().words()})

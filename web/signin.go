@@ -76,9 +76,7 @@ func (s *server) login(v visit) {
 	a := s.call(r, "", http.MethodPost, "/api/auth/login", nil, body)
 	if a.status != http.StatusOK {
 		form.Message = a.fault().words()
-		if wait := a.header.Get(retryHeader); wait != "" {
-			w.Header().Set(retryHeader, wait)
-		}
+		a.tellWait(w)
 		render(w, r, a.status, loginPage(s.signInDoor(r, form), form))
 		return
 	}

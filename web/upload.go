@@ -126,9 +126,7 @@ func (s *server) takeFile(v visit) {
 			form.Blame(fileField, form.Message)
 			form.Message = ""
 		}
-		if wait := a.header.Get(retryHeader); wait != "" {
-			v.w.Header().Set(retryHeader, wait)
-		}
+		a.tellWait(v.w)
 		s.showUpload(v, failed(a), form)
 	}
 }
