@@ -7,8 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/streamflow/streamflow/commands"
+	"github.com/streamflow/streamflow/domain/organization"
+	"github.com/streamflow/streamflow/eventstore"
 )
 
 func TestImportUsage(t *testing.T) {
@@ -70,13 +75,18 @@ func TestImportGoesOnWhereAnEarlierFileStopped(t *testing.T) {
 func TestInvoicesShareTheirOrganization(t *testing.T) {
 	r := newRealRun(t)
 	path := filepath.Join(t.TempDir(), "invoices.csv")
-	text := "organization,externalNumber,issueDate,amount\nAcme,1,2024-01-05,10\nACME,2,2024-01-06,10.50\nacme,3,2024-01-07,7\n,4,2024-01-07,7\nacme,5,,7\n"
+	text := "organization,externalNumber,issueDate,amount\nAcme,1,2024-01-05,10\nACME,2,2024-01-06,10.50\nacme,3,2024-01-07,7\n,4,2024-01-07,7\nacme,5,,7\nBeta,6,2024-01-07,7\nBETA,7,2024-01-07,7\n"
+	use := &commands.Commands{Log: r.node.log, Pool: r.node.engine, Now: time.Now}
+	by := commands.Caller{Tenant: r.tenant, ID: uuid.New(), Fingerprint: []byte("f"), Actor: eventstore.Actor{Kind: "user", ID: "u", Via: "client"}}
+	if out, err := use.CreateOrganization(t.Context(), by, organization.Create{Details: organization.Details{Name: "Beta"}}); err != nil || out.Verdict != eventstore.Accepted {
+		t.Fatal(out, err)
+	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	args := []string{"invoices", path, "--tenant", r.tenant.String(), "--set", "currency=EUR"}
-	if err := importFile(t.Context(), call{args: args, config: r.node.config, out: &out, err: io.Discard}); err != nil || !strings.HasPrefix(out.String(), "5 rows: 3 imported, 0 were there already, 2 rejected") {
+	if err := importFile(t.Context(), call{args: args, config: r.node.config, out: &out, err: io.Discard}); err != nil || !strings.HasPrefix(out.String(), "7 rows: 5 imported, 0 were there already, 2 rejected") {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	heads := r.heads()
@@ -91,7 +101,7 @@ func TestInvoicesShareTheirOrganization(t *testing.T) {
 			}
 		}
 	}
-	if made != 1 {
-		t.Errorf("%d organizations for one customer", made)
+	if made != 2 {
+		t.Errorf("%d organizations for two customers", made)
 	}
 }
