@@ -20,7 +20,7 @@ import (
 
 const (
 	late    = 150 * time.Millisecond // for what was committed to be shown
-	commits = 40
+	commits = 60
 	slow    = 30 * time.Millisecond // for the server to answer with a page of a long list
 	many    = 50_000
 	reads   = 200
@@ -28,23 +28,15 @@ const (
 
 var nextPage = regexp.MustCompile(`rel="next" href="([^"]+)"`)
 
-// rounds is how often a time is taken before it is too long: a machine that does other work makes it longer, and nothing makes it shorter.
-const rounds = 3
-
-// within fails where 95 of 100 times are longer than they may be, in every round.
-func within(t *testing.T, what string, most time.Duration, measure func() []time.Duration) {
+// within fails where 95 of 100 times are longer than they may be.
+func within(t *testing.T, what string, most time.Duration, took []time.Duration) {
 	t.Helper()
-	var p95 time.Duration
-	for range rounds {
-		took := measure()
-		slices.Sort(took)
-		p95 = took[len(took)*95/100]
-		t.Logf("%s: p50 %s, p95 %s, most %s", what, took[len(took)/2].Round(100*time.Microsecond), p95.Round(100*time.Microsecond), took[len(took)-1].Round(100*time.Microsecond))
-		if p95 <= most {
-			return
-		}
+	slices.Sort(took)
+	p95 := took[len(took)*95/100]
+	t.Logf("%s: p50 %s, p95 %s, most %s", what, took[len(took)/2].Round(100*time.Microsecond), p95.Round(100*time.Microsecond), took[len(took)-1].Round(100*time.Microsecond))
+	if p95 > most {
+		t.Errorf("%s takes %s at the 95th percentile, of %s", what, p95, most)
 	}
-	t.Errorf("%s takes %s at the 95th percentile, of %s", what, p95, most)
 }
 
 // TestCommitToPixel changes records, and takes the time from sending each change to the frame in which an open page shows it.
@@ -83,18 +75,17 @@ func TestCommitToPixel(t *testing.T) {
 					.observe(document.querySelector("`+page.watched+`"), {childList: true, subtree: true, characterData: true});
 				return true;
 			})()`)
-			within(t, "sent to pixel, "+page.address, late, func() (took []time.Duration) {
-				for range commits {
-					eval[bool](b, "forget", `(seen.length = 0, true)`)
-					sent := time.Now()
-					page.change()
-					b.await("what changed", `seen.length > 0`)
-					at := eval[float64](b, "time", `seen[0]`)
-					took = append(took, time.UnixMicro(int64(at*1000)).Sub(sent))
-					time.Sleep(300 * time.Millisecond) // so that the next does not share a frame with it
-				}
-				return took
-			})
+			var took []time.Duration
+			for range commits {
+				eval[bool](b, "forget", `(seen.length = 0, true)`)
+				sent := time.Now()
+				page.change()
+				b.await("what changed", `seen.length > 0`)
+				at := eval[float64](b, "time", `seen[0]`)
+				took = append(took, time.UnixMicro(int64(at*1000)).Sub(sent))
+				time.Sleep(300 * time.Millisecond) // so that the next does not share a frame with it
+			}
+			within(t, "sent to pixel, "+page.address, late, took)
 		})
 	}
 }
@@ -113,7 +104,10 @@ func TestLongList(t *testing.T) {
 		t.Fatalf("import: %v\n%s", err, out)
 	}
 	developer, model := app.client(t, "developer"), struct{ Lag int }{1}
-	for model.Lag > 0 { // the program folds what was imported, and has little time for pages meanwhile
+	for end := time.Now().Add(time.Minute); model.Lag > 0; time.Sleep(100 * time.Millisecond) { // it folds what was imported, and has little time for pages meanwhile
+		if time.Now().After(end) {
+			t.Fatalf("%d events are not folded after a minute", model.Lag)
+		}
 		app.ask(t, developer, "developer", "GET", "/api/v2/projections/records", nil, &model)
 	}
 	c := app.signIn(t, account{email, password})
@@ -123,25 +117,24 @@ func TestLongList(t *testing.T) {
 			queries = append(queries, filter+"&sort="+sort)
 		}
 	}
-	within(t, "a page of 50 of "+strconv.Itoa(many)+" leads", slow, func() (took []time.Duration) {
-		page := ""
-		for i := range reads {
-			if i%5 == 0 { // five pages of each: the first, and on from there
-				page = "/leads?limit=50&" + queries[i/5%len(queries)]
-			}
-			text, d := app.timed(t, c, page)
-			took = append(took, d)
-			if rows := strings.Count(text, "<tr id="); rows != 50 {
-				t.Fatalf("%s has %d rows", page, rows)
-			}
-			next := nextPage.FindStringSubmatch(text)
-			if next == nil {
-				t.Fatalf("nothing follows %s", page)
-			}
-			page = html.UnescapeString(next[1])
+	var took []time.Duration
+	page := ""
+	for i := range reads {
+		if i%5 == 0 { // five pages of each: the first, and on from there
+			page = "/leads?limit=50&" + queries[i/5%len(queries)]
 		}
-		return took
-	})
+		text, d := app.timed(t, c, page)
+		took = append(took, d)
+		if rows := strings.Count(text, "<tr id="); rows != 50 {
+			t.Fatalf("%s has %d rows", page, rows)
+		}
+		next := nextPage.FindStringSubmatch(text)
+		if next == nil {
+			t.Fatalf("nothing follows %s", page)
+		}
+		page = html.UnescapeString(next[1])
+	}
+	within(t, "a page of 50 of "+strconv.Itoa(many)+" leads", slow, took)
 	weigh(t, c, "/leads?limit=50")
 }
 
