@@ -218,14 +218,12 @@ func (l List) Read(ctx context.Context, r *projection.Reader, q projection.Query
 		l.sort.name, from, strings.Join(l.where, " and "), l.sort.name, direction, direction, len(l.args))
 	var rows []Row
 	cursor, err := r.Read(ctx, q, func(ctx context.Context, tx pgx.Tx) error {
-		// A plan that was made while there were few rows sorts them all, and is kept until somebody gathers statistics. Every order has an index.
-		var both pgx.Batch
-		both.Queue(`set local enable_sort = off`)
-		both.Queue(sql, l.args...).Query(func(found pgx.Rows) (err error) {
-			rows, err = pgx.CollectRows(found, pgx.RowToStructByPos[Row])
+		found, err := tx.Query(ctx, sql, l.args...)
+		if err != nil {
 			return err
-		})
-		return tx.SendBatch(ctx, &both).Close()
+		}
+		rows, err = pgx.CollectRows(found, pgx.RowToStructByPos[Row])
+		return err
 	})
 	if at != nil {
 		cursor = at
