@@ -85,7 +85,7 @@ func compare(measured, floors map[string]float64, earlier []string) ([]string, e
 		case !ok:
 			faults = append(faults, fmt.Sprintf("%s has no floor: run make cover-raise", name))
 		case measured[name] < floor:
-			faults = append(faults, fmt.Sprintf("%s is at %.1f %%, its floor is %g %%", name, measured[name], floor))
+			faults = append(faults, fmt.Sprintf("%s is at %.2f %%, its floor is %g %%", name, measured[name], floor))
 		}
 	}
 	highest := map[string]float64{}

@@ -23,7 +23,7 @@ func TestRun(t *testing.T) {
 		err          string
 	}{
 		{"at the floor", "# why\na 75\nb 0\n", []string{"a 70\n", "gone 99\n"}, ""},
-		{"below it", "a 76\nb 0\n", nil, "a is at 75.0 %, its floor is 76 %"},
+		{"below it", "a 76\nb 0\n", nil, "a is at 75.00 %, its floor is 76 %"},
 		{"without one", "a 75\n", nil, "b has no floor"},
 		{"lowered", "a 75\nb 0\n", []string{"a 60\n", "a 80\n"}, "a: the floor was 80 % before"},
 		{"removed", "b 0\n", []string{"a 60\n"}, "a: the floor was 60 % before"},
