@@ -30,12 +30,14 @@ func (l *Log) enqueue(ctx context.Context, a Append) (*pending, error) {
 	if err != nil {
 		return nil, fmt.Errorf("append: %w", err)
 	}
-	p := &pending{append: e, answer: make(chan answer, 1)}
-	return p, l.lanes[l.LaneOf(a.Command.Tenant)-1].queue.put(p)
+	f := l.lanes[l.LaneOf(a.Command.Tenant)-1].flusher
+	p := &pending{append: e, flusher: f, answer: make(chan answer, 1)}
+	return p, f.lane.queue.put(p)
 }
 
 // wait is for the answer, or until the caller has no time for it any more; what is queued happens all the same.
 func (p *pending) wait(ctx context.Context) (Outcome, error) {
+	p.flusher.lead(ctx, p)
 	select {
 	case r := <-p.answer:
 		return r.outcome, r.err

@@ -21,15 +21,14 @@ const (
 )
 
 // flusher writes one lane for this node: it takes whatever is queued, with no timer (a batch forms while the previous one
-// commits), sends it as one statement, and answers each caller with its own verdict.
+// commits), sends it as one statement, and answers each caller with its own verdict. Whoever has taken a batch from the queue has
+// the connection.
 type flusher struct {
 	log  *Log
 	lane *lane
 	conn *pgx.Conn
 	down bool // the last batch was given up
 }
-
-func newFlusher(l *Log, ln *lane) *flusher { return &flusher{log: l, lane: ln} }
 
 func (f *flusher) run(ctx context.Context) {
 	defer func() {
@@ -47,8 +46,23 @@ func (f *flusher) run(ctx context.Context) {
 				break
 			}
 			f.flush(ctx, batch)
+			f.lane.queue.done(len(batch), nil)
 		}
 	}
+}
+
+// lead sends an append from its caller's goroutine, where that is alone. One that does not succeed at once is left to the flusher,
+// which has patience for it.
+func (f *flusher) lead(ctx context.Context, p *pending) {
+	if !f.lane.queue.alone(p) {
+		return
+	}
+	batch := []*pending{p}
+	if err := f.send(context.WithoutCancel(ctx), batch); err != nil {
+		f.lane.queue.done(1, batch)
+		return
+	}
+	f.lane.queue.done(1, nil)
 }
 
 // flush sends the batch until the database has answered for it, or patience ends.

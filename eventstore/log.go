@@ -61,10 +61,11 @@ type Log struct {
 }
 
 type lane struct {
-	number int
-	queue  queue
-	tide   tide
-	epoch  atomic.Int64
+	number  int
+	queue   queue
+	flusher *flusher
+	tide    tide
+	epoch   atomic.Int64
 }
 
 // Create makes the lanes of a new installation, or checks that the existing ones are as many.
@@ -128,7 +129,8 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		ln := &lane{number: n, queue: newQueue(), tide: newTide(heads[n].Position)}
 		ln.epoch.Store(int64(heads[n].Epoch))
 		l.lanes = append(l.lanes, ln)
-		l.done.Go(func() { newFlusher(l, ln).run(running) })
+		ln.flusher = &flusher{log: l, lane: ln}
+		l.done.Go(func() { ln.flusher.run(running) })
 	}
 	return l, nil
 }

@@ -14,8 +14,9 @@ const (
 )
 
 type pending struct {
-	append *encoded
-	answer chan answer // buffered: an answer never waits for a caller who left
+	append  *encoded
+	flusher *flusher
+	answer  chan answer // buffered: an answer never waits for a caller who left
 }
 
 type answer struct {
@@ -23,15 +24,17 @@ type answer struct {
 	err     error
 }
 
-// queue holds appends until the flusher takes a batch.
+// queue holds appends until a batch of them is taken; until that is done, no other batch is.
 type queue struct {
 	mu      sync.Mutex
 	waiting []*pending
+	taken   bool
+	lone    bool // the last batch was one append, and nobody came meanwhile
 	closed  bool
-	wake    chan struct{}
+	wake    chan struct{} // for the flusher: there is something to take
 }
 
-func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
+func newQueue() queue { return queue{wake: make(chan struct{}, 1), lone: true} }
 
 func (q *queue) put(p *pending) error {
 	q.mu.Lock()
@@ -40,7 +43,9 @@ func (q *queue) put(p *pending) error {
 		return ErrClosed
 	}
 	q.waiting = append(q.waiting, p)
-	q.signal()
+	if !q.lone || q.taken || len(q.waiting) > 1 { // else its caller takes it, see alone
+		q.signal()
+	}
 	return nil
 }
 
@@ -65,14 +70,47 @@ type resource struct {
 	name   string
 }
 
-// take returns the next batch: appends that are independent of each other, in order of arrival. An append that touches what
-// an earlier one writes waits for the next batch, so the database checks every condition against what was before the batch.
+// take returns the next batch for the flusher; none while another one is out.
 func (q *queue) take() (batch []*pending, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.taken {
+		return nil, false
+	}
+	batch = q.independent()
+	q.taken = len(batch) > 0
+	return batch, q.closed && len(batch) == 0
+}
+
+// alone takes the append, which is at the front, for its own caller: true where nobody else is about. Handing it to the flusher and
+// the answer back would take two changes of goroutine, each of them as long as a good part of a commit on a quick disk.
+func (q *queue) alone(p *pending) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.taken || !q.lone || len(q.waiting) != 1 || q.waiting[0] != p {
+		return false
+	}
+	q.waiting, q.taken = nil, true
+	return true
+}
+
+// done lets the next batch be taken. What is left of this one comes before everything else.
+func (q *queue) done(size int, left []*pending) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.taken, q.lone = false, size == 1 && len(q.waiting) == 0
+	q.waiting = append(left, q.waiting...)
+	if q.closed || len(q.waiting) > 0 {
+		q.signal()
+	}
+}
+
+// independent are the appends of the next batch, which is in order of arrival. An append that touches what an earlier one writes waits
+// for the batch after it, so the database checks every condition against what was before the batch.
+func (q *queue) independent() (batch []*pending) {
 	if len(q.waiting) == 1 { // the common case of a quiet system
 		batch, q.waiting = q.waiting, nil
-		return batch, false
+		return batch
 	}
 	touched := make(map[resource]touch, 4*len(q.waiting))
 	var left []*pending
@@ -92,7 +130,7 @@ func (q *queue) take() (batch []*pending, closed bool) {
 		events, bytes = events+len(p.append.events), bytes+p.append.bytes
 	}
 	q.waiting = left
-	return batch, q.closed && len(batch) == 0
+	return batch
 }
 
 // touch is what was done to a resource by those before in the queue.
