@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -22,7 +23,7 @@ func (s *server) leadRoutes() []route {
 		{on: "GET /api/v2/leads/{id}", id: "getLead", summary: "Shows a lead", query: ofRecord, gives: replies{200: found[lead.State]{}},
 			frame: record(s, lead.Category, s.Commands.Lead)},
 		{on: "PATCH /api/v2/leads/{id}", id: "updateLead", summary: "Changes the given fields of a lead", takes: domain.Patch[lead.Details]{}, gives: replies{200: shown},
-			codes: []problem.Code{problem.DuplicateLead, problem.InvalidTransition}, frame: s.command(sellers, s.updateLead)},
+			codes: []problem.Code{problem.DuplicateLead, problem.InvalidTransition, problem.RuleViolated}, frame: s.command(sellers, s.updateLead)},
 		s.historyRoute("leads", "lead", lead.Stream),
 		{on: "POST /api/v2/leads/{id}/contact", id: "contactLead", summary: "Says that somebody spoke to the lead",
 			takes: occurrence{}, gives: replies{200: shown}, codes: transition, frame: s.command(sellers, s.contactLead)},
@@ -32,6 +33,10 @@ func (s *server) leadRoutes() []route {
 			takes: disqualification{}, gives: replies{200: shown}, codes: transition, frame: s.command(sellers, s.disqualifyLead)},
 		{on: "POST /api/v2/leads/{id}/convert", id: "convertLead", summary: "Makes an opportunity of the lead, with its organization and contact; again, answers with the first",
 			takes: occurrence{}, gives: replies{201: shown, 200: shown}, codes: transition, frame: s.command(sellers, s.convertLead)},
+		{on: "POST /api/v2/leads/{id}/archive", id: "archiveLead", summary: "Puts the lead away: it leaves the list, and another lead may have its e-mail address, phone number and external id",
+			takes: struct{}{}, gives: replies{200: shown}, frame: s.command(sellers, s.shelveLead(s.Commands.ArchiveLead))},
+		{on: "POST /api/v2/leads/{id}/restore", id: "restoreLead", summary: "Brings an archived lead back, unless another one has its e-mail address, phone number or external id by now",
+			takes: struct{}{}, gives: replies{200: shown}, codes: []problem.Code{problem.DuplicateLead}, frame: s.command(sellers, s.shelveLead(s.Commands.RestoreLead))},
 	}
 }
 
@@ -144,4 +149,15 @@ func (s *server) convertLead(q request) (answer, error) {
 		a.location = "/api/v2/opportunities/" + record.State.ConvertedTo.OpportunityID
 	}
 	return a, err
+}
+
+// shelveLead serves an action that asks for nothing but the lead.
+func (s *server) shelveLead(use func(context.Context, commands.Caller, string) (eventstore.Outcome, error)) func(request) (answer, error) {
+	return func(q request) (answer, error) {
+		if err := decode(q.Request, &struct{}{}); err != nil {
+			return answer{}, err
+		}
+		out, err := use(q.Context(), q.caller, q.id)
+		return s.leadAnswer(q, out, err, q.id, http.StatusOK, "")
+	}
 }

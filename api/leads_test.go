@@ -163,6 +163,72 @@ func TestPatchMovesKeys(t *testing.T) {
 	s.want(s.do("PATCH", lead, call{cookie: owner, body: `[]`}), 422, "validation_failed")
 }
 
+func TestAnArchivedLeadIsOutOfTheWay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner, tenant := s.tenant("acme")
+	other, _ := s.tenant("other")
+	lead := s.lead(owner, ann)
+	archive := func(cookie, key string) *httptest.ResponseRecorder {
+		return s.do("POST", lead+"/archive", call{cookie: cookie, key: key})
+	}
+	s.want(archive(other, ""), 404, "not_found")
+	s.want(archive(s.member(owner, "accountant"), ""), 403, "forbidden")
+	s.want(s.do("POST", lead+"/archive", call{cookie: owner, body: `{"reason":"x"}`}), 422, "validation_failed")
+	s.want(s.do("POST", lead+"/archive", call{cookie: owner, header: map[string]string{"If-Match": `"v7"`}}), 412, "version_conflict")
+	first := archive(s.member(owner, "staff"), "")
+	s.want(first, 200, "")
+	if text(first, "archivedAt") == "" || first.Header().Get("ETag") != `"v2"` {
+		t.Errorf("archived: %v %s", first.Header(), first.Body)
+	}
+	twice := archive(owner, "twice")
+	if s.want(twice, 200, ""); twice.Header().Get("ETag") != `"v2"` || twice.Body.String() != first.Body.String() {
+		t.Errorf("archived again: %v %s", twice.Header(), twice.Body)
+	}
+	after := first.Header().Get("StreamFlow-Cursor")
+	for query, want := range map[string]int{"": 0, "?archived=false": 0, "?archived=true": 1, "?archived=true&q=ann": 1, "?status=new": 0} {
+		if got := items(s.get(owner, "/api/v2/leads"+query, after)); len(got) != want {
+			t.Errorf("%s: %v, want %d", query, got, want)
+		}
+	}
+	s.want(s.do("POST", lead+"/contact", call{cookie: owner}), 409, "invalid_transition")
+	s.want(s.do("PATCH", lead, call{cookie: owner, body: `{"notes":"x"}`}), 409, "rule_violated")
+	if w := s.get(owner, "/api/portals/client/stats", after); !strings.Contains(w.Body.String(), `"leadsNew90d":{"value":1,`) {
+		t.Errorf("an archived lead counts, says the contract: %s", w.Body)
+	}
+	// Whoever holds one of its keys meanwhile keeps it.
+	next := s.lead(owner, `{"name":"Ann again","email":"ann@acme.example"}`)
+	w := s.do("POST", lead+"/restore", call{cookie: owner, key: "back"})
+	s.want(w, 409, "duplicate_lead")
+	if "/api/v2/leads/"+text(w, "existingId") != next {
+		t.Errorf("held by %s, want %s", w.Body, next)
+	}
+	s.want(s.do("POST", next+"/archive", call{cookie: owner}), 200, "")
+	s.want(s.do("POST", lead+"/restore", call{cookie: owner, key: "back"}), 409, "duplicate_lead") // which stays the answer
+	back := s.do("POST", lead+"/restore", call{cookie: owner})
+	s.want(back, 200, "")
+	if members(back)["archivedAt"] != nil || text(back, "status") != "new" {
+		t.Errorf("restored: %s", back.Body)
+	}
+	s.want(s.do("POST", next+"/restore", call{cookie: owner}), 409, "duplicate_lead")
+	s.want(s.do("POST", "/api/v2/leads", call{cookie: owner, body: `{"name":"B","phone":"+1 415 555 2671"}`}), 409, "duplicate_lead")
+	s.want(s.do("POST", lead+"/restore", call{cookie: owner}), 200, "") // it is so already
+	s.want(s.do("POST", lead+"/contact", call{cookie: owner}), 200, "")
+	now := back.Header().Get("StreamFlow-Cursor")
+	if got := items(s.get(owner, "/api/v2/leads", now)); len(got) != 1 || got[0]["name"] != "Ann" {
+		t.Errorf("now: %v", got)
+	}
+	if got := items(s.get(owner, "/api/v2/leads?archived=true&at="+after, now)); len(got) != 1 || got[0]["name"] != "Ann" || got[0]["archivedAt"] == nil {
+		t.Errorf("archived then: %v", got)
+	}
+	if got := items(s.get(s.provider, "/api/v2/leads?archived=true&tenantId="+tenant, now)); len(got) != 1 || got[0]["name"] != "Ann again" {
+		t.Errorf("staff sees archived: %v", got)
+	}
+	if w := s.do("GET", lead+"/history", call{cookie: owner}); !strings.Contains(w.Body.String(), "lead.archived") || !strings.Contains(w.Body.String(), "lead.restored") {
+		t.Errorf("history: %s", w.Body)
+	}
+}
+
 func TestReadsThePast(t *testing.T) {
 	s := newSite(t)
 	owner, tenant := s.tenant("acme")

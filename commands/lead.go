@@ -110,7 +110,7 @@ func (c *Commands) UpdateLead(ctx context.Context, by Caller, id string, command
 		if err := apply(d, at, state, command); err != nil {
 			return err
 		}
-		return c.moveLeadKeys(d, by, at, state.Keys(), after.Keys())
+		return c.moveLeadKeys(d, by, at, state.Held(), after.Keys())
 	})
 }
 
@@ -135,6 +135,40 @@ func (c *Commands) moveLeadKeys(d *eventstore.Decision, by Caller, at eventstore
 		}
 	}
 	return nil
+}
+
+// ArchiveLead puts the lead away. Its keys are free from then on: another lead may have them.
+func (c *Commands) ArchiveLead(ctx context.Context, by Caller, id string) (eventstore.Outcome, error) {
+	return c.shelveLead(ctx, by, id, lead.Archive{})
+}
+
+// RestoreLead brings an archived lead back, unless another one has a key of it by now.
+func (c *Commands) RestoreLead(ctx context.Context, by Caller, id string) (eventstore.Outcome, error) {
+	return c.shelveLead(ctx, by, id, lead.Restore{})
+}
+
+// shelving is [lead.Archive] or [lead.Restore].
+type shelving interface {
+	Decide(s lead.State) ([]lead.Event, error)
+}
+
+// shelveLead archives or restores. A lead has its keys exactly while it is not archived.
+func (c *Commands) shelveLead(ctx context.Context, by Caller, id string, command shelving) (eventstore.Outcome, error) {
+	at := eventstore.Stream(lead.Stream(id))
+	return c.update(ctx, by, []eventstore.Stream{at}, func(ctx context.Context, d *eventstore.Decision) error {
+		state, err := existing[lead.State](ctx, d, by, at)
+		if err != nil {
+			return err
+		}
+		events, err := command.Decide(state)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		if err := apply(d, at, state, command); err != nil {
+			return err
+		}
+		return c.moveLeadKeys(d, by, at, state.Held(), domain.Fold(state, events...).Held())
+	})
 }
 
 // ConvertLead makes a customer of a lead: an organization if it has a company, reused by name, a contact if it has a

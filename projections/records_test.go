@@ -57,14 +57,14 @@ func TestRecordsEqualTheLog(t *testing.T) {
 	statuses := []string{lead.StatusNew, lead.StatusContacted, lead.StatusQualified, lead.StatusDisqualified, lead.StatusConverted}
 	var ids []string
 	var steps []eventstore.Cursor
-	for range 60 {
+	for range 90 {
 		var out eventstore.Outcome
 		var err error
 		id := ""
 		if len(ids) > 0 {
 			id = ids[random.IntN(len(ids))]
 		}
-		switch step := random.IntN(6); {
+		switch step := random.IntN(8); {
 		case step < 2 || id == "":
 			out, err = h.use.CreateLead(t.Context(), h.caller(tenant), lead.Create{CreatedOn: today,
 				Details: lead.Details{Company: "C", ExternalID: uuid.NewString(), Value: money.Of(random.Int64N(5), "EUR")}})
@@ -78,6 +78,10 @@ func TestRecordsEqualTheLog(t *testing.T) {
 			out, err = h.use.QualifyLead(t.Context(), h.caller(tenant), id, lead.Qualify{})
 		case step == 4:
 			out, err = h.use.DisqualifyLead(t.Context(), h.caller(tenant), id, lead.Disqualify{Reason: "r"})
+		case step == 5:
+			out, err = h.use.ArchiveLead(t.Context(), h.caller(tenant), id)
+		case step == 6:
+			out, err = h.use.RestoreLead(t.Context(), h.caller(tenant), id)
 		default:
 			out, err = h.use.ConvertLead(t.Context(), h.caller(tenant), id, today)
 		}
@@ -95,18 +99,26 @@ func TestRecordsEqualTheLog(t *testing.T) {
 		if at != nil {
 			until = at
 		}
-		want := map[string][]string{}
+		type place struct {
+			status   string
+			archived bool
+		}
+		want := map[place][]string{}
 		for _, id := range ids {
 			if r, err := h.use.Lead(t.Context(), tenant, id, until[h.use.Log.LaneOf(tenant)].Position); err == nil {
-				want[r.State.Status] = append(want[r.State.Status], id)
+				in := place{r.State.Status, r.ArchivedAt != nil}
+				want[in] = append(want[in], id)
 			}
 		}
 		for _, status := range statuses {
-			got := h.ids(lead.Category, tenant, map[string]string{"status": status, "sort": "value"}, last, at)
-			slices.Sort(got)
-			slices.Sort(want[status])
-			if !slices.Equal(got, want[status]) {
-				t.Fatalf("%s as of %v: %v, want %v", status, at, got, want[status])
+			for _, asked := range []map[string]string{{"status": status, "sort": "value"}, {"status": status, "sort": "value", "archived": "true"}} {
+				in := place{status, asked["archived"] != ""}
+				got := h.ids(lead.Category, tenant, asked, last, at)
+				slices.Sort(got)
+				slices.Sort(want[in])
+				if !slices.Equal(got, want[in]) {
+					t.Fatalf("%v as of %v: %v, want %v", in, at, got, want[in])
+				}
 			}
 		}
 	}

@@ -45,6 +45,14 @@ func (d Details) Keys() []Key {
 	return keys
 }
 
+// Held are the keys that no other lead may have now: none once it is archived.
+func (s State) Held() []Key {
+	if s.Archived {
+		return nil
+	}
+	return s.Keys()
+}
+
 func (d Details) normalize() Details {
 	d.Name, d.Company = domain.Line(d.Name), domain.Line(d.Company)
 	d.Email, d.Phone = domain.Email(d.Email), domain.Phone(d.Phone)
@@ -87,7 +95,9 @@ func (s State) step(to string, on domain.Date) (standing Standing, ok bool, err 
 	switch {
 	case s.Status == to:
 		return Standing{}, false, nil
-	case s.Archived, !IsOpen(s.Status), to != StatusDisqualified && rank[to] < rank[s.Status]:
+	case s.Archived:
+		return Standing{}, false, domain.InvalidTransition("archived", to)
+	case !IsOpen(s.Status), to != StatusDisqualified && rank[to] < rank[s.Status]:
 		return Standing{}, false, domain.InvalidTransition(s.Status, to)
 	}
 	standing = s.standing(to, s.Details, on)

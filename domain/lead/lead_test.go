@@ -205,6 +205,10 @@ func TestCare(t *testing.T) {
 	given(Archive{}, Archive{}).Then(t)
 	given(Archive{}, Restore{}).Then(t, Restored{})
 	given(Restore{}).Then(t)
+	if c := given(Archive{}); len(c.State().Held()) != 0 || len(c.When(Restore{}).State().Held()) != 2 {
+		t.Error("a lead has its keys exactly while it is not archived")
+	}
+	given(Qualify{On: day}, Archive{}).When(Disqualify{Reason: "no", On: day}).Refused(t, domain.InvalidTransition("archived", StatusDisqualified))
 	given(Archive{}, Assign{OwnerID: "u1"}).Refused(t, domain.ErrArchived)
 	given(Archive{}, AddNote{Text: "x"}).Refused(t, domain.ErrArchived)
 	spec.Fields(t, AddNote{}.Validate(), "text")
