@@ -21,14 +21,15 @@ const correlationHeader = "X-Correlation-Id"
 
 // failure is a page that says why the one that was asked for is not shown, and what to do now.
 type failure struct {
-	Shell  shell
-	Status int
-	Title  string
-	Text   string
-	Wait   string      // how long to wait before asking again; empty where that is of no matter
-	Again  string      // address to ask again; empty where that would not help
-	Form   []ui.Option // what was sent to it; none where it was only asked for
-	Back   string      // the page that led here; empty where there is none of this site
+	Shell   shell
+	Status  int
+	Title   string
+	Text    string
+	Wait    string      // how long to wait before asking again; empty where that is of no matter
+	Again   string      // address to ask again; empty where that would not help
+	Form    []ui.Option // what was sent to it; none where it was only asked for
+	Instead ui.Way      // a record in the way; without a title there is none
+	Back    string      // the page that led here; empty where there is none of this site
 }
 
 // home is where a way on leads in any case.

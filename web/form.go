@@ -27,7 +27,7 @@ func (s *server) showForm(v visit, status int, title, text string, form ui.Form)
 func refuse(v visit, k *kind, form *ui.Form, a *answer) {
 	refused(form, a)
 	if existing := a.fault().ExistingID; existing != "" {
-		form.Instead = ui.Way{Address: k.path + "/" + url.PathEscape(existing), Title: "Open the " + k.noun + " that exists"}
+		form.Instead = k.existing(existing)
 	}
 	a.tellWait(v.w)
 }
@@ -87,7 +87,11 @@ func (s *server) ask(v visit, status int, q asking) { s.showForm(v, status, q.ti
 // askAgain shows why a step was not taken: in its form where that can be mended there, else on a page of its own.
 func (s *server) askAgain(v visit, k *kind, q asking, asks bool, a *answer) {
 	if !asks || a.status != http.StatusUnprocessableEntity {
-		s.fail(v, failure{Status: failed(a), Title: "Not done", Text: a.fault().words()})
+		f := failure{Status: failed(a), Title: "Not done", Text: a.fault().words()}
+		if existing := a.fault().ExistingID; existing != "" {
+			f.Instead = k.existing(existing)
+		}
+		s.fail(v, f)
 		return
 	}
 	q.fill(v.r.PostForm)

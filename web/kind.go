@@ -43,6 +43,11 @@ func (k *kind) query(v ui.View) url.Values {
 	return strip(v.Query, slices.Concat(listParameters, k.asks)...)
 }
 
+// existing leads to the record that another would be a duplicate of.
+func (k *kind) existing(id string) ui.Way {
+	return ui.Way{Address: k.path + "/" + url.PathEscape(id), Title: "Open the " + k.noun + " that exists"}
+}
+
 // place is where in a list a record was found: the list's own view, and the row. The row stays when the record itself leaves
 // the list, because a step took it out of a filter, and so its neighbours are still the neighbours.
 type place struct {

@@ -14,6 +14,9 @@ func (s *server) lead(v visit) {
 	}
 	if p.known() {
 		p.Shell.Title, p.Name, p.Marks = l.called(), l.called(), []ui.Cell{leadStatus(l.Status)}
+		if l.Archived {
+			p.Marks = append(p.Marks, ui.Cell{Text: "Archived", Tone: ui.Neutral})
+		}
 		p.Facts = leadFacts(l, people)
 		if !p.past() {
 			p.Steps = leadSteps(l, p.here)

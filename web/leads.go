@@ -16,6 +16,8 @@ import (
 const (
 	leadsPath = "/leads"
 	leadsAPI  = "/api/v2/leads"
+
+	archivedFilter = "archived" // the archived leads instead of the others
 )
 
 // leadRecord is a lead as the API answers it.
@@ -62,12 +64,14 @@ var leadNotes = map[string]ui.Note{
 	stepContact: {Tone: ui.Success, Text: "The lead was contacted."}, stepQualify: {Tone: ui.Success, Text: "The lead was qualified."},
 	stepConvert:    {Tone: ui.Success, Text: "The lead was converted. There is an opportunity for it now."},
 	stepDisqualify: {Tone: ui.Info, Text: "The lead was disqualified. Its history stays."},
+	stepArchive:    {Tone: ui.Info, Text: "The lead was archived: it is out of the list. It can be restored at any time."},
+	stepRestore:    {Tone: ui.Success, Text: "The lead was restored."},
 	noneSelected:   {Tone: ui.Warning, Text: "Nothing was done: tick the leads first."},
 }
 
 // leadKind is what leads have in common with other records.
 var leadKind = &kind{
-	path: leadsPath, api: leadsAPI, title: "Leads", noun: "lead", asks: []string{"q", "status", "source", "ownerId", "minScore"},
+	path: leadsPath, api: leadsAPI, title: "Leads", noun: "lead", asks: []string{"q", "status", "source", "ownerId", "minScore", archivedFilter},
 	notes: leadNotes, events: leadEvents, tells: tellLead,
 }
 
@@ -100,7 +104,7 @@ func (p *listPage) leads(list recordList[leadRecord], people colleagues) {
 	if len(leadKind.query(view)) == 0 {
 		t.Empty = ui.Nothing{Title: "No leads yet", Text: "A lead is somebody who may become a customer. Write the first one down.", Link: leadsPath + "/new", Action: "Add a lead", Asks: true}
 	}
-	if p.here() != "" {
+	if p.here() != "" && view.Query.Get(archivedFilter) != "true" { // what is archived is restored one by one
 		t.Selects, t.Actions, t.Key = leadsPath+"/selected", selectedSteps, newKey()
 	}
 	for i, l := range list.Items {
@@ -128,6 +132,7 @@ func leadFilters(people colleagues, owner string) []ui.Field {
 		{Name: "q", Label: "Search"}, {Name: "status", Label: "Status", Options: statuses}, {Name: "source", Label: "Source"},
 		{Name: "ownerId", Label: "Owner", Options: people.options(owner)},
 		{Name: "minScore", Label: "Score", Options: []ui.Option{{Value: hot, Title: "Hot, " + hot + " or more"}, {Value: "50", Title: "50 or more"}}},
+		{Name: archivedFilter, Label: "Archived", Hint: "Left out", Options: []ui.Option{{Value: "true", Title: "Only these"}}},
 	}
 }
 

@@ -124,10 +124,10 @@ func TestAStepIsTakenFromTheList(t *testing.T) {
 	for _, key := range keys {
 		once[key[1]] = true
 	}
-	if len(keys) != 5 || len(once) != 5 { // two steps of each lead, and those of several
+	if len(keys) != 7 || len(once) != 7 { // three steps of each lead, and those of several
 		t.Errorf("%d keys, %d of them different", len(keys), len(once))
 	}
-	for step, form := range map[string]url.Values{"contact": {}, "qualify": {}, "convert": {}, "disqualify": {"reason": {"no budget"}}} {
+	for step, form := range map[string]url.Values{"contact": {}, "qualify": {}, "convert": {}, "disqualify": {"reason": {"no budget"}}, "archive": {}, "restore": {}} {
 		form.Set("idempotencyKey", step)
 		form.Set("back", "/leads?status=new")
 		for range 2 {
@@ -137,7 +137,7 @@ func TestAStepIsTakenFromTheList(t *testing.T) {
 		_, body := ask(t, server, "GET", leadsPath+"?done="+step, nil, "client")
 		holds(t, body, `<div class="toast`)
 	}
-	if len(f.leads.writes) != 4 || !slices.Contains(f.leads.writes, `POST /api/v2/leads/l3/disqualify  {"reason":"no budget"}`) {
+	if len(f.leads.writes) != 6 || !slices.Contains(f.leads.writes, `POST /api/v2/leads/l3/disqualify  {"reason":"no budget"}`) {
 		t.Errorf("sent %q", f.leads.writes)
 	}
 	res, _ := ask(t, server, "POST", leadsPath+"/l3/nonsense", url.Values{}, "client")
@@ -146,6 +146,40 @@ func TestAStepIsTakenFromTheList(t *testing.T) {
 	}
 	res, _ = ask(t, server, "GET", leadsPath+"/l3/contact", nil, "client")
 	redirects(t, res, leadsPath+"/l3")
+}
+
+// TestAnArchivedLead: it is found by a filter, says what it is, and can be restored and nothing else.
+func TestAnArchivedLead(t *testing.T) {
+	f, server := newFake(t, "client", `{}`)
+	_, body := ask(t, server, "GET", leadsPath+"/l1", nil, "client")
+	holds(t, body, `action="/leads/l1/archive"`)
+	if strings.Contains(body, "/l1/restore") {
+		t.Error("what is not archived can be restored")
+	}
+	f.leads.text = strings.Replace(leadText, `"status":"new"`, `"status":"new","archived":true`, 1)
+	f.leads.events = strings.Replace(leadHistory, `{"cursor":"c2","version":2,"type":"lead.updated"`, `{"cursor":"c2","version":2,"type":"lead.archived"`, 1)
+	_, body = ask(t, server, "GET", leadsPath+"/l1", nil, "client")
+	holds(t, body, `<span class="badge ">Archived</span>`, `action="/leads/l1/restore"`, "Archived")
+	for _, step := range []string{"/contact", "/archive", "/edit", "/disqualify"} {
+		if strings.Contains(body, "/leads/l1"+step) {
+			t.Errorf("what is archived offers %s", step)
+		}
+	}
+	_, body = ask(t, server, "GET", leadsPath+"?archived=true", nil, "client")
+	if got := f.leads.query.Encode(); got != "archived=true" {
+		t.Errorf("asked for %s", got)
+	}
+	holds(t, body, `action="/leads/l1/restore"`, `<option value="">Left out</option>`, `<option value="true" selected>Only these</option>`, "Archived: <b>Only these</b>")
+	if strings.Contains(body, "leads-selection") {
+		t.Error("steps are offered that none of them can take")
+	}
+	checkPage(t, "archived", body)
+	f.leads.refuse = `409 {"title":"This lead exists","code":"duplicate_lead","detail":"Another lead has the same e-mail address.","existingId":"l3"}`
+	res, body := ask(t, server, "POST", leadsPath+"/l1/restore", url.Values{"idempotencyKey": {"k"}}, "client")
+	if res.StatusCode != http.StatusConflict {
+		t.Errorf("refused: %d", res.StatusCode)
+	}
+	holds(t, body, "Another lead has the same e-mail address.", `<a class="button" href="/leads/l3">Open the lead that exists</a>`)
 }
 
 // TestALeadHasTheNeighboursOfItsList goes through the whole list one lead at a time, and back, over its pages.

@@ -17,6 +17,8 @@ const (
 	stepQualify    = "qualify"
 	stepConvert    = "convert"
 	stepDisqualify = "disqualify"
+	stepArchive    = "archive"
+	stepRestore    = "restore"
 )
 
 // leadSteps are what can be done with a lead, the likeliest first. Back is where each leads back to.
@@ -27,20 +29,20 @@ func leadSteps(l leadRecord, back string) []ui.Step {
 	posts := func(step, title string) ui.Step {
 		return ui.Step{Title: title, Address: leadsPath + "/" + l.ID + "/" + step, Posts: true, Key: newKey(), Back: back}
 	}
-	contact, qualify := posts(stepContact, "Contacted"), posts(stepQualify, "Qualify")
+	contact, qualify, archive := posts(stepContact, "Contacted"), posts(stepQualify, "Qualify"), posts(stepArchive, "Archive")
 	convert, edit := ui.Step{Title: "Convert", Address: address(stepConvert)}, ui.Step{Title: "Edit", Address: address("edit")}
 	disqualify := ui.Step{Title: "Disqualify", Address: address(stepDisqualify)}
 	switch {
 	case l.Archived:
-		return nil
+		return []ui.Step{posts(stepRestore, "Restore")}
 	case l.Status == lead.StatusNew:
-		return []ui.Step{contact, qualify, convert, edit, disqualify}
+		return []ui.Step{contact, qualify, convert, edit, disqualify, archive}
 	case l.Status == lead.StatusContacted:
-		return []ui.Step{qualify, convert, edit, disqualify}
+		return []ui.Step{qualify, convert, edit, disqualify, archive}
 	case l.Status == lead.StatusQualified:
-		return []ui.Step{convert, edit, disqualify}
+		return []ui.Step{convert, edit, disqualify, archive}
 	}
-	return []ui.Step{edit}
+	return []ui.Step{edit, archive}
 }
 
 // asked is what is asked before a step that ends a lead; false for a step that asks nothing.
@@ -86,7 +88,7 @@ func (s *server) takeStep(v visit) {
 		return
 	}
 	id, step := chi.URLParam(v.r, "id"), chi.URLParam(v.r, "step")
-	if !slices.Contains([]string{stepContact, stepQualify, stepConvert, stepDisqualify}, step) {
+	if !slices.Contains([]string{stepContact, stepQualify, stepConvert, stepDisqualify, stepArchive, stepRestore}, step) {
 		s.missing(v.w, v.r)
 		return
 	}

@@ -193,6 +193,9 @@ func (t Table) steps() bool {
 	return slices.ContainsFunc(t.Rows, func(r Row) bool { return len(r.Steps) > 0 })
 }
 
+// unset is what a filter is called that is not set.
+func (f Field) unset() string { return cmp.Or(f.Hint, "Any") }
+
 // Cell is one value; a link where it has an address, a badge where it has a tone.
 type Cell struct {
 	Text, Href string
