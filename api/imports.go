@@ -57,6 +57,8 @@ func (s *server) importRoutes() []route {
 			gives: replies{202: job{}}, codes: transition, frame: s.importing(s.planImport)},
 		{on: "POST " + importsPath + "/{id}/run", id: "runImport", summary: "Brings the rows in, once; a run whose node ended goes on", takes: struct{}{},
 			gives: replies{202: job{}}, codes: transition, frame: s.importing(s.runImport)},
+		{on: "POST " + importsPath + "/{id}/undo", id: "undoImport", takes: struct{}{}, gives: replies{202: job{}}, codes: transition, frame: s.importing(s.undoImport),
+			summary: "Takes an import back that has ended: the leads that it made are archived, but for those that somebody has changed since; once its node ended it goes on"},
 	}
 }
 
@@ -80,7 +82,7 @@ func (m mapping) options() intake.Options {
 type shownImport struct {
 	ID         uuid.UUID         `json:"id"`
 	Kind       string            `json:"kind" enum:"leads"`
-	State      string            `json:"state" enum:"planning,planned,running,done,failed"`
+	State      string            `json:"state" enum:"planning,planned,running,done,undoing,undone,failed"`
 	Name       string            `json:"name"`
 	Form       string            `json:"form" enum:"csv,ndjson,"`
 	Header     []string          `json:"header" doc:"The file's columns"`
@@ -95,6 +97,8 @@ type shownImport struct {
 	Total      int64             `json:"total"`
 	Error      string            `json:"error"`
 	CanRun     bool              `json:"canRun" doc:"It can be run, or go on"`
+	CanUndo    bool              `json:"canUndo" doc:"It can be taken back, or that can go on"`
+	Kept       []keptLead        `json:"kept" doc:"The first leads that were not taken back; they are told for a day"`
 	CreatedAt  time.Time         `json:"createdAt"`
 	BegunAt    time.Time         `json:"begunAt"`
 	EndedAt    *time.Time        `json:"endedAt"`
@@ -108,12 +112,17 @@ type leftRow struct {
 	ExistingID string `json:"existingId" doc:"The record that it is like; empty where it is wrong by itself"`
 }
 
+type keptLead struct {
+	LeadID string `json:"leadId"`
+	Reason string `json:"reason"`
+}
+
 // importLine is an import in the list of them.
 type importLine struct {
 	ID        uuid.UUID      `json:"id"`
 	Kind      string         `json:"kind" enum:"leads"`
 	Name      string         `json:"name" doc:"What the file is called; empty once it is forgotten"`
-	State     string         `json:"state" enum:"planning,planned,running,done,failed"`
+	State     string         `json:"state" enum:"planning,planned,running,done,undoing,undone,failed"`
 	Counts    *intake.Counts `json:"counts" doc:"What its rows come to, or came to; null until all were looked at"`
 	CreatedAt time.Time      `json:"createdAt"`
 }
@@ -182,6 +191,9 @@ func noIntake() error {
 func importProblem(err error) error {
 	if wrong, ok := errors.AsType[intake.Wrong](err); ok {
 		return problem.Invalid(problem.FieldError{Field: wrong.Field, Code: problem.FieldOutOfRange, Message: wrong.Text})
+	}
+	if state, ok := errors.AsType[intake.StateError](err); ok {
+		return problem.New(problem.InvalidTransition, state.Text)
 	}
 	switch {
 	case errors.Is(err, intake.ErrTooLarge):
@@ -279,6 +291,13 @@ func (s *server) runImport(q request) (intake.Import, error) {
 	return s.Intake.Execute(q.Context(), q.caller, uuid.MustParse(q.id))
 }
 
+func (s *server) undoImport(q request) (intake.Import, error) {
+	if err := decode(q.Request, &struct{}{}); err != nil {
+		return intake.Import{}, err
+	}
+	return s.Intake.Undo(q.Context(), q.caller, uuid.MustParse(q.id))
+}
+
 // importOf is the import that an address names.
 func (s *server) importOf(q request) (intake.Import, error) {
 	if err := ofTenant(q); err != nil {
@@ -307,9 +326,7 @@ func (s *server) listImports(w http.ResponseWriter, q request, _ moment) error {
 		if is.Settings != nil {
 			line.Name = is.Settings.Name
 		}
-		if is.State == intake.Done {
-			line.Counts = &is.Counts
-		}
+		line.Counts = countsOf(is)
 		told.Items = append(told.Items, line)
 	}
 	s.write(w, q.Request, http.StatusOK, told)
@@ -322,11 +339,9 @@ func (s *server) getImport(w http.ResponseWriter, q request, _ moment) error {
 		return err
 	}
 	told := shownImport{ID: is.ID, Kind: is.Kind, State: importState(is), Done: is.Done, Total: is.Total, Error: is.Error, CreatedAt: is.CreatedAt.UTC(), BegunAt: is.BegunAt.UTC(),
-		EndedAt: is.EndedAt, ExpiresAt: is.ExpiresAt.UTC(), Header: []string{}, Sample: [][]string{}, Columns: map[string]string{}, Fixed: map[string]string{}, Fields: []string{}, Left: []leftRow{}}
-	if is.State == intake.Done {
-		told.Counts = &is.Counts
-	}
-	if is.Action == intake.ActionRun {
+		EndedAt: is.EndedAt, ExpiresAt: is.ExpiresAt.UTC(), Header: []string{}, Sample: [][]string{}, Columns: map[string]string{}, Fixed: map[string]string{}, Fields: []string{}, Left: []leftRow{},
+		Counts: countsOf(is), CanUndo: is.CanUndo(), Kept: []keptLead{}}
+	if is.Action != intake.ActionPlan {
 		told.Cursor = is.Cursor
 	}
 	if set := is.Settings; set != nil {
@@ -340,10 +355,24 @@ func (s *server) getImport(w http.ResponseWriter, q request, _ moment) error {
 			})
 		}
 	}
+	if err == nil && is.Action == intake.ActionUndo && is.State != intake.Running {
+		err = s.Intake.Kept(q.Context(), is, func(one intake.Left) (bool, error) {
+			told.Kept = append(told.Kept, keptLead{one.Existing, one.Reason})
+			return len(told.Kept) < leftShown, nil
+		})
+	}
 	if err != nil {
 		return err
 	}
 	s.write(w, q.Request, http.StatusOK, told)
+	return nil
+}
+
+// countsOf is what an import's rows come to, once that is known.
+func countsOf(is intake.Import) *intake.Counts {
+	if is.State == intake.Done || is.Action == intake.ActionUndo {
+		return &is.Counts
+	}
 	return nil
 }
 
@@ -352,6 +381,10 @@ func importState(is intake.Import) string {
 	switch {
 	case is.State == intake.Failed, is.Action == intake.ActionRun:
 		return is.State
+	case is.Action == intake.ActionUndo && is.State == intake.Running:
+		return "undoing"
+	case is.Action == intake.ActionUndo:
+		return "undone"
 	case is.State == intake.Running:
 		return "planning"
 	}

@@ -39,6 +39,8 @@ type Caller struct {
 	// Fingerprint is a hash of the request, so that an id used for another one is noticed.
 	Fingerprint []byte
 	Correlation string
+	// Cause is the event that led to it; none where a person asked.
+	Cause uuid.UUID
 	// Version is what If-Match asked for; 0 asks for none.
 	Version int
 }
@@ -56,7 +58,7 @@ var (
 func (c *Commands) command(by Caller) eventstore.Command {
 	return eventstore.Command{
 		Tenant: by.Tenant, ID: by.ID, Fingerprint: c.Log.ClaimKey(by.Tenant, "request "+string(by.Fingerprint)),
-		Correlation: by.Correlation, Actor: by.Actor,
+		Correlation: by.Correlation, Causation: by.Cause, Actor: by.Actor,
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 	ActionUpload = "upload"
 	ActionPlan   = "plan" // to look at every row, and change nothing
 	ActionRun    = "run"
+	ActionUndo   = "undo" // to take back what the run made
 )
 
 // How that is.
@@ -79,11 +80,11 @@ type order struct {
 
 // Plan looks at every row again, read by other options. Nothing is changed until it is run.
 func (d *Desk) Plan(ctx context.Context, by commands.Caller, id uuid.UUID, o Options) (Import, error) {
-	is, again, err := d.asked(ctx, by, id)
+	is, again, err := d.askedOfFile(ctx, by, id)
 	if err != nil || again {
 		return is, err
 	}
-	if is.Action == ActionRun || is.State == Running {
+	if is.Action != ActionPlan || is.State == Running {
 		return is, ErrState
 	}
 	o.Kind, o.Form = is.Settings.Kind, is.Settings.Form
@@ -98,10 +99,12 @@ func (d *Desk) Plan(ctx context.Context, by commands.Caller, id uuid.UUID, o Opt
 
 // Execute brings the rows in. Asked again it is the same run; one whose node ended goes on.
 func (d *Desk) Execute(ctx context.Context, by commands.Caller, id uuid.UUID) (Import, error) {
-	is, again, err := d.asked(ctx, by, id)
+	is, again, err := d.askedOfFile(ctx, by, id)
 	switch {
 	case err != nil:
 		return is, err
+	case is.Action == ActionUndo:
+		return is, StateError{"It was taken back. Send the file again to import it again."}
 	case is.Action == ActionRun && is.State != Failed:
 		is.Replayed = true
 		return is, nil
@@ -127,11 +130,18 @@ func (d *Desk) asked(ctx context.Context, by commands.Caller, id uuid.UUID) (is 
 		return is, false, err
 	case elsewhere, by.ID == id && !again, again && string(is.orderPrint) != string(by.Fingerprint):
 		return is, false, eventstore.ErrCommandReused
-	case is.Settings == nil && (is.State == Failed || !again && is.Action != ActionRun): // there is nothing to begin with
-		return is, false, ErrForgotten
 	}
 	is.Replayed = again
 	return is, again, nil
+}
+
+// askedOfFile is asked of what the file holds.
+func (d *Desk) askedOfFile(ctx context.Context, by commands.Caller, id uuid.UUID) (is Import, again bool, err error) {
+	is, again, err = d.asked(ctx, by, id)
+	if err == nil && is.Settings == nil && is.Action != ActionUndo && (is.State == Failed || !again && is.Action != ActionRun) { // there is nothing to begin with
+		err = ErrForgotten
+	}
+	return is, again, err
 }
 
 // elsewhere says whether a request's key was that of another import, or of what was asked of it last.
@@ -145,15 +155,18 @@ func (d *Desk) elsewhere(ctx context.Context, by commands.Caller, id uuid.UUID) 
 
 // begin hands an import on to be worked on. Of several that ask at once, one does; the others are told how far it is.
 func (d *Desk) begin(ctx context.Context, by commands.Caller, is Import, action string) (Import, error) {
-	sealed, err := d.seal(is.ID, *is.Settings)
-	if err != nil {
-		return is, err
+	var sealed []byte // nothing, where they stay as they are
+	if is.Settings != nil && action != ActionUndo {
+		var err error
+		if sealed, err = d.seal(is.ID, *is.Settings); err != nil {
+			return is, err
+		}
 	}
 	o := order{worker: uuid.Must(uuid.NewV7()), by: by}
 	// A run that goes on keeps its beginning: by that it knows what it brought in before.
-	tag, err := d.use.Pool.Exec(ctx, `update app.import set settings = $4, action = $5, state = 'running', worker = $6, command_id = $7, command_fingerprint = $8,
-			begun_at = case when action = 'run' then begun_at else clock_timestamp() end, beat_at = clock_timestamp(), ended_at = null, done = 0, error = '',
-			total = case when $5 = 'run' then greatest(total, 1) else lines end
+	tag, err := d.use.Pool.Exec(ctx, `update app.import set settings = coalesce($4, settings), action = $5, state = 'running', worker = $6, command_id = $7, command_fingerprint = $8,
+			begun_at = case when action = $5 and action <> 'plan' then begun_at else clock_timestamp() end, beat_at = clock_timestamp(), ended_at = null, done = 0, error = '',
+			total = case $5 when 'plan' then lines when 'undo' then greatest((counts::jsonb ->> 'imported')::bigint, 1) else greatest(total, 1) end
 		where tenant = $1 and id = $2 and action = $9 and (state <> 'running' or beat_at < clock_timestamp() - $3::interval)`,
 		is.Tenant, is.ID, beatLimit, sealed, action, o.worker, by.ID, by.Fingerprint, is.Action)
 	if err != nil {
@@ -175,7 +188,7 @@ func (d *Desk) begin(ctx context.Context, by commands.Caller, is Import, action 
 	case d.orders <- o:
 		return now, nil
 	default:
-		return now, errors.Join(ErrBusy, d.end(context.WithoutCancel(ctx), o, Counts{}, "there was too much to do"))
+		return now, errors.Join(ErrBusy, d.end(context.WithoutCancel(ctx), o, now.Counts, "there was too much to do"))
 	}
 }
 
@@ -209,9 +222,13 @@ func (d *Desk) Run(ctx context.Context) error {
 
 // Forget deletes what was kept long enough of files.
 func (d *Desk) Forget(ctx context.Context) error {
+	if _, err := d.use.Pool.Exec(ctx, `delete from app.import_part where holds = 'kept'
+			and import in (select id from app.import where ended_at < clock_timestamp() - $1::interval)`, Kept); err != nil {
+		return err
+	}
 	_, err := d.use.Pool.Exec(ctx, `with old as (update app.import set settings = null where expires_at < clock_timestamp() and settings is not null
 			and (state <> 'running' or beat_at < clock_timestamp() - $1::interval) returning id)
-		delete from app.import_part where import in (select id from old)`, beatLimit)
+		delete from app.import_part where import in (select id from old) and holds <> 'kept'`, beatLimit)
 	return err
 }
 
@@ -234,7 +251,7 @@ func (d *Desk) work(ctx context.Context, o order) {
 	case ctx.Err() != nil:
 		why = "its node ended before it did"
 	case err != nil:
-		why = "it could not go on; running it again goes on where it stopped"
+		why = "it could not go on; asked for again, it goes on where it stopped"
 		d.log.ErrorContext(ctx, "import failed", "import", o.is.ID, "action", o.is.Action, "error", err)
 	}
 	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
@@ -267,7 +284,10 @@ func (d *Desk) bring(ctx context.Context, o order, done *atomic.Int64) (Counts, 
 	case d.slots <- struct{}{}:
 		defer func() { <-d.slots }()
 	case <-ctx.Done():
-		return Counts{}, context.Cause(ctx)
+		return o.is.Counts, context.Cause(ctx)
+	}
+	if o.is.Action == ActionUndo {
+		return d.takeBack(ctx, o, done)
 	}
 	rows, err := NewReader(d.file(ctx, o.is.ID), o.is.Settings.Options)
 	if err != nil {
@@ -278,7 +298,7 @@ func (d *Desk) bring(ctx context.Context, o order, done *atomic.Int64) (Counts, 
 		return Counts{}, err
 	}
 	by := o.by
-	by.Correlation = "import-" + o.is.ID.String()
+	by.Correlation = o.is.correlation()
 	w := Work{Use: d.use, By: by, Reader: rows, Look: o.is.Action == ActionPlan, Done: done.Store, Left: func(one Left) error { return left.add(ctx, one) }}
 	if !w.Look {
 		w.Since = o.is.BegunAt
@@ -301,10 +321,14 @@ func (d *Desk) end(ctx context.Context, o order, counts Counts, why string) erro
 	if err != nil {
 		return err
 	}
+	rows := counts.Rows
+	if o.is.Action == ActionUndo {
+		rows = counts.TakenBack + counts.Kept
+	}
 	return pgx.BeginFunc(ctx, d.use.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `update app.import set state = $3, error = $4, counts = $5, cursor = $6, ended_at = clock_timestamp(),
 				done = case when $3 = 'done' then $7 else done end, total = case when $3 = 'done' then $7 else total end
-			where id = $1 and worker = $2`, o.is.ID, o.worker, state, why, string(text), d.use.Log.Token(heads), counts.Rows)
+			where id = $1 and worker = $2`, o.is.ID, o.worker, state, why, string(text), d.use.Log.Token(heads), rows)
 		if err != nil || tag.RowsAffected() == 0 || o.is.Action != ActionRun || state != Done {
 			return err
 		}

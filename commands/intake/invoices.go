@@ -105,7 +105,7 @@ func (i *invoiceImporter) read(r row) (item, error) {
 		}
 		made.steps = append(made.steps, step("pay", string(v.settledOn)))
 	}
-	made.bring = func(ctx context.Context) (bool, error) { return i.bring(ctx, v, made.steps) }
+	made.bring = func(ctx context.Context, steps []commands.Caller) (bool, error) { return i.bring(ctx, v, steps) }
 	return made, nil
 }
 

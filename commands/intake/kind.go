@@ -67,7 +67,7 @@ type item struct {
 	// may says why the steps after the first would be refused for the record that the first made; nil where there are none.
 	may func(ctx context.Context, made string) error
 	// bring runs the steps; fresh is false when all of them had been run before.
-	bring func(ctx context.Context) (fresh bool, err error)
+	bring func(ctx context.Context, steps []commands.Caller) (fresh bool, err error)
 }
 
 // rowCaller is whoever imports as the caller of one step of a row. The id is the same in every run and by every way, and told is what

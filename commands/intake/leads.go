@@ -115,7 +115,7 @@ func (i leadImporter) read(r row) (item, error) {
 		made.steps = append(made.steps, rowCaller(i.by, "lead", made.keys[0], "convert", string(on)))
 		made.may = func(ctx context.Context, id string) error { return i.may(ctx, id, convert) }
 	}
-	made.bring = func(ctx context.Context) (bool, error) { return i.bring(ctx, l, made.steps) }
+	made.bring = func(ctx context.Context, steps []commands.Caller) (bool, error) { return i.bring(ctx, l, steps) }
 	return made, nil
 }
 

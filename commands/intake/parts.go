@@ -133,7 +133,12 @@ func (d *Desk) Left(ctx context.Context, is Import, each func(Left) (more bool, 
 	if is.Settings == nil {
 		return ErrForgotten
 	}
-	rows := csv.NewReader(&stream{ctx: ctx, of: d.partsOf(is.ID, "left", uuid.Nil)})
+	return d.told(ctx, is.ID, "left", each)
+}
+
+// told reads what a [leftWriter] wrote.
+func (d *Desk) told(ctx context.Context, id uuid.UUID, holds string, each func(Left) (more bool, err error)) error {
+	rows := csv.NewReader(&stream{ctx: ctx, of: d.partsOf(id, holds, uuid.Nil)})
 	rows.FieldsPerRecord = -1
 	for {
 		cells, err := rows.Read()
@@ -141,11 +146,11 @@ func (d *Desk) Left(ctx context.Context, is Import, each func(Left) (more bool, 
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("rows left of import %s: %w", is.ID, err)
+			return fmt.Errorf("rows left of import %s: %w", id, err)
 		}
 		one := Left{Reason: cells[1], Existing: cells[2], Cells: cells[3:]}
 		if one.Line, err = strconv.Atoi(cells[0]); err != nil {
-			return fmt.Errorf("rows left of import %s: %w", is.ID, err)
+			return fmt.Errorf("rows left of import %s: %w", id, err)
 		}
 		if more, err := each(one); err != nil || !more {
 			return err

@@ -29,6 +29,9 @@ type Counts struct {
 	Known    int64 `json:"known" doc:"Rows that an earlier import brought in as they are"`
 	Like     int64 `json:"duplicates" doc:"Rows that are like a record which is there already"`
 	Rejected int64 `json:"rejected" doc:"Rows that cannot be taken, each with its reason"`
+	// Once the import was taken back.
+	TakenBack int64 `json:"takenBack" doc:"Records that it had made, and that were archived when it was taken back"`
+	Kept      int64 `json:"kept" doc:"Records that were not taken back, each with its reason"`
 }
 
 // Left is a row that was not taken, and why.
@@ -187,7 +190,7 @@ func (w *Work) bring(ctx context.Context, items []item, verdicts []verdict) erro
 			if working.Err() != nil {
 				return context.Cause(working)
 			}
-			v.fresh, v.fault = one.bring(working)
+			v.fresh, v.fault = one.bring(working, one.steps)
 			if _, bad := faultOf(v.fault); v.fault != nil && !bad {
 				return fmt.Errorf("line %d: %w", one.row.line, v.fault)
 			}
@@ -200,6 +203,9 @@ func (w *Work) bring(ctx context.Context, items []item, verdicts []verdict) erro
 
 // look tells what bringing items in would come to, as the log is now.
 func (w *Work) look(ctx context.Context, items []item) ([]verdict, error) {
+	if err := w.renew(ctx, items); err != nil {
+		return nil, err
+	}
 	var steps []commands.Caller
 	for _, one := range items {
 		steps = append(steps, one.steps...)
@@ -230,6 +236,39 @@ func (w *Work) look(ctx context.Context, items []item) ([]verdict, error) {
 		verdicts[at[i]] = verdict{fault: fault, fresh: fault == nil}
 	}
 	return verdicts, nil
+}
+
+// renew gives items whose record was taken back new steps: they are brought in as if they had never been.
+func (w *Work) renew(ctx context.Context, items []item) error {
+	at := make([]int, len(items))
+	for i := range at {
+		at[i] = i
+	}
+	for len(at) > 0 {
+		backs := make([]commands.Caller, len(at))
+		for i, n := range at {
+			made := items[n].steps[0]
+			made.ID, made.Fingerprint = takeBackID(made.Tenant, made.ID), takeBackPrint
+			backs[i] = made
+		}
+		known, err := w.Use.Recall(ctx, backs)
+		if err != nil {
+			return err
+		}
+		var taken []int
+		for i, n := range at {
+			if out := known[i].Outcome; out == nil || out.Verdict != eventstore.Accepted {
+				continue
+			}
+			items[n].steps = slices.Clone(items[n].steps)
+			for s, step := range items[n].steps {
+				items[n].steps[s].ID = eventstore.CommandID(step.Tenant, "import", "again\n"+step.ID.String())
+			}
+			taken = append(taken, n)
+		}
+		at = taken
+	}
+	return nil
 }
 
 // after tells what is left to do of an item whose first step was asked for before. The error is none of the item's.
