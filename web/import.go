@@ -18,12 +18,15 @@ const (
 	importPlanned  = "planned"
 	importRunning  = "running"
 	importDone     = "done"
+	importUndoing  = "undoing"
+	importUndone   = "undone"
 	importFailed   = "failed"
 )
 
 var importStates = map[string]ui.Cell{
 	importPlanning: {Text: "Being looked at", Tone: ui.Info}, importPlanned: {Text: "Not imported yet", Tone: ui.Warning}, importRunning: {Text: "Importing", Tone: ui.Info},
 	importDone: {Text: "Imported", Tone: ui.Success}, importFailed: {Text: "Stopped", Tone: ui.Danger},
+	importUndoing: {Text: "Being taken back", Tone: ui.Info}, importUndone: {Text: "Taken back", Tone: ui.Warning},
 }
 
 // importRecord is an import as the API shows it.
@@ -43,17 +46,29 @@ type importRecord struct {
 		Reason     string `json:"reason"`
 		ExistingID string `json:"existingId"`
 	} `json:"left"`
+	Kept []struct {
+		LeadID string `json:"leadId"`
+		Reason string `json:"reason"`
+	} `json:"kept"`
 	Done      int       `json:"done"`
 	Total     int       `json:"total"`
 	Error     string    `json:"error"`
 	CanRun    bool      `json:"canRun"`
+	CanUndo   bool      `json:"canUndo"`
 	BegunAt   time.Time `json:"begunAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	Cursor    string    `json:"cursor"`
 }
 
 // working says that it changes by itself.
-func (m importRecord) working() bool { return m.State == importPlanning || m.State == importRunning }
+func (m importRecord) working() bool {
+	return m.State == importPlanning || m.State == importRunning || m.State == importUndoing
+}
+
+// imported says that its rows were brought in, whatever happened to them since.
+func (m importRecord) imported() bool {
+	return m.State == importDone || m.State == importUndoing || m.State == importUndone || m.undoStopped()
+}
 
 // forgotten says that nothing of the file is kept any more.
 func (m importRecord) forgotten() bool { return len(m.Header) == 0 }
@@ -68,6 +83,7 @@ type importShown struct {
 	Figures []fact
 	Sample  ui.Table
 	Left    ui.Table
+	Kept    ui.Table
 	More    string // how many rows are not taken beyond those listed; empty where all are listed
 }
 
@@ -93,7 +109,7 @@ func (s *server) showImport(v visit, status int, refused *ui.Form) {
 	if !ok {
 		return
 	}
-	p := importShown{Shell: s.shell(v, fileCalled(m.Name)), Import: m, Figures: m.figures(), Sample: m.sample(), Left: m.left(), Mapping: m.mapping(),
+	p := importShown{Shell: s.shell(v, fileCalled(m.Name)), Import: m, Figures: m.figures(), Sample: m.sample(), Left: m.left(), Kept: s.kept(v, m), Mapping: m.mapping(),
 		Run: ui.Form{ID: "run", Key: newKey(), Action: importAddress(m.ID) + "/run", Submit: m.runs()}}
 	if m.State == importPlanned && m.Counts != nil && m.Counts.Imported == 0 {
 		p.Import.CanRun = false
@@ -121,18 +137,25 @@ func (m importRecord) figures() []fact {
 		return nil
 	}
 	imported := "Would be imported"
-	if m.State == importDone {
+	if m.imported() {
 		imported = "Imported"
 	}
-	return []fact{{"Rows", whole(m.Counts.Rows), ""}, {imported, whole(m.Counts.Imported), ""}, {"Imported before", whole(m.Counts.Known), ""},
+	all := []fact{{"Rows", whole(m.Counts.Rows), ""}, {imported, whole(m.Counts.Imported), ""}, {"Imported before", whole(m.Counts.Known), ""},
 		{"Duplicates", whole(m.Counts.Duplicates), ""}, {"Rejected", whole(m.Counts.Rejected), ""}}
+	if m.State == importUndone {
+		all = append(all, fact{"Taken back", whole(m.Counts.TakenBack), ""}, fact{"Not taken back", whole(m.Counts.Kept), ""})
+	}
+	return all
 }
 
 // outcome is the same in one sentence, for who hears the page.
 func (m importRecord) outcome() string {
 	c := m.Counts
-	if c == nil {
+	switch {
+	case c == nil, m.State == importUndoing, m.State == importFailed:
 		return ""
+	case m.State == importUndone:
+		return counted(c.TakenBack, "lead") + " taken back, " + whole(c.Kept) + " not taken back."
 	}
 	text := " would be imported, "
 	if m.State == importDone {
@@ -234,6 +257,10 @@ func (m importRecord) toNew() string {
 // importHead says what happens, or happened.
 func importHead(state string) string {
 	switch state {
+	case importUndoing:
+		return "Taking the leads back"
+	case importUndone:
+		return "What was taken back"
 	case importPlanning:
 		return "Looking at the rows"
 	case importRunning:

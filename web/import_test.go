@@ -16,7 +16,8 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// fakeImports is the API's imports: m1 planned, m2 at work, m3 done, m4 stopped, m5 planned with nothing to bring in, m6 forgotten.
+// fakeImports is the API's imports: m1 planned, m2 at work, m3 done, m4 stopped, m5 planned with nothing to bring in, m6 forgotten, m7 being taken back,
+// m8 taken back, m9 stopped at that.
 type fakeImports struct {
 	sync.Mutex
 	writes []string
@@ -36,7 +37,14 @@ func (f *fakeImports) record(id string) string {
 	case "m2":
 		state, counts, left, more = "running", "null", "[]", `"canRun":false,"done":120,"total":1234`
 	case "m3":
-		state, more = "done", `"canRun":false,"cursor":"c9"`
+		state, more = "done", `"canRun":false,"canUndo":true,"cursor":"c9"`
+	case "m7":
+		state, more = "undoing", `"canRun":false,"done":90,"total":1100`
+	case "m8":
+		state, more = "undone", `"canRun":false,"cursor":"c9","kept":[{"leadId":"l2","reason":"was <b>edited</b> since it was imported"}]`
+		counts = `{"rows":1234,"imported":1100,"known":30,"duplicates":2,"rejected":102,"takenBack":1098,"kept":2}`
+	case "m9":
+		state, more = "failed", `"canRun":false,"canUndo":true,"error":"its node ended before it did"`
 	case "m4":
 		state, counts, more = "failed", "null", `"canRun":true,"error":"its node ended before it did"`
 	case "m5":
@@ -79,6 +87,7 @@ func (f *fakeImports) routes(r chi.Router, signedIn func(http.ResponseWriter, *h
 	r.Post("/api/v2/imports", write)
 	r.Post("/api/v2/imports/{id}/plan", write)
 	r.Post("/api/v2/imports/{id}/run", write)
+	r.Post("/api/v2/imports/{id}/undo", write)
 	r.Get("/api/v2/imports", locked(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"items":[{"id":"m3","name":"<i>fair</i>.csv","state":"done","counts":%s,"createdAt":"2026-03-31T10:00:00Z"},{"id":"m6","name":"","state":"planned","counts":null,"createdAt":"2026-03-30T10:00:00Z"}],"nextCursor":null}`, plannedCounts)
 	}))
@@ -184,6 +193,10 @@ func TestWhatAFileComesTo(t *testing.T) {
 		"m4": {"its node ended before it did", "Go on", `action="/leads/import/m4/run"`},
 		"m5": {"Choose another file", `action="/leads/import/m5/plan"`},
 		"m6": {"Nothing of the file is kept any more", "A file without a name"},
+		"m7": {`data-refresh="1000"`, `value="90" max="1100"`, "Taking the leads back", "Being taken back"},
+		"m8": {"1,098 leads taken back, 2 not taken back.", "<dt>Not taken back</dt>", `<a href="/leads/l2">&lt;i&gt;Ann&lt;/i&gt; l2</a>`, "Was &lt;b&gt;edited&lt;/b&gt; since it was imported", "The list has the first 1 of 2.",
+			`href="/leads?after=c9&amp;archived=true&amp;sort=-createdAt"`},
+		"m9": {"Taking it back stopped: its node ended before it did", "Go on taking it back"},
 	} {
 		res, body := ask(t, server, "GET", importPath+"/"+id, nil, "client")
 		if res.StatusCode != http.StatusOK {
@@ -194,7 +207,10 @@ func TestWhatAFileComesTo(t *testing.T) {
 		if runs := strings.Contains(body, id+`/run"`); runs != (id == "m1" || id == "m4") {
 			t.Errorf("%s can be run: %v", id, runs)
 		}
-		if lives := strings.Contains(body, "data-refresh"); lives != (id == "m2") {
+		if undoes := strings.Contains(body, id+`/undo"`); undoes != (id == "m3" || id == "m9") {
+			t.Errorf("%s can be taken back: %v", id, undoes)
+		}
+		if lives := strings.Contains(body, "data-refresh"); lives != (id == "m2" || id == "m7") {
 			t.Errorf("%s is looked at again: %v", id, lives)
 		}
 	}
@@ -237,6 +253,28 @@ func TestAFileIsReadAnotherWay(t *testing.T) {
 	}
 }
 
+// An import is taken back after a page that says what that means, also without scripts.
+func TestAnImportIsTakenBackOnItsPage(t *testing.T) {
+	f, server := newFake(t, "client", `{}`)
+	_, body := ask(t, server, "GET", importPath+"/m3/undo", nil, "client")
+	holds(t, body, "Take &lt;i&gt;fair&lt;/i&gt;.csv back", `action="/leads/import/m3/undo"`, "those that somebody has changed since", `name="idempotencyKey"`)
+	checkPage(t, "undo", body)
+	res, _ := ask(t, server, "GET", importPath+"/m1/undo", nil, "client")
+	redirects(t, res, "/leads/import/m1") // there is nothing to ask
+	if len(f.imports.writes) != 0 {
+		t.Errorf("done unasked: %q", f.imports.writes)
+	}
+	res, _ = ask(t, server, "POST", importPath+"/m3/undo", url.Values{"idempotencyKey": {"u"}}, "client")
+	redirects(t, res, "/leads/import/m3")
+	if len(f.imports.writes) != 1 || f.imports.writes[0] != "u /api/v2/imports/m3/undo application/json  {}" {
+		t.Errorf("sent %q", f.imports.writes)
+	}
+	f.imports.refuse = `409 {"title":"Not from there","code":"invalid_transition","detail":"It was taken back already."}`
+	if res, body := ask(t, server, "POST", importPath+"/m3/undo", url.Values{"idempotencyKey": {"u2"}}, "client"); res.StatusCode != http.StatusConflict || !strings.Contains(body, "It was taken back already.") {
+		t.Errorf("refused: %d", res.StatusCode)
+	}
+}
+
 // sameText compares texts whose maps may stand in any order.
 func sameText(a, b string) bool {
 	parts := func(s string) []string {
@@ -253,7 +291,7 @@ func TestWhoMayNotImportIsToldSo(t *testing.T) {
 	if _, body := ask(t, server, "GET", leadsPath, nil, "client"); strings.Contains(body, importPath) {
 		t.Error("the list, or its palette, offers an import")
 	}
-	for _, path := range []string{importPath, importPath + "/m1", importPath + "/m1/rejected"} {
+	for _, path := range []string{importPath, importPath + "/m1", importPath + "/m1/rejected", importPath + "/m3/undo"} {
 		res, body := ask(t, server, "GET", path, nil, "client")
 		if res.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %d", path, res.StatusCode)
@@ -263,7 +301,7 @@ func TestWhoMayNotImportIsToldSo(t *testing.T) {
 	if res, _ := uploads(t, server, "a.csv", "name\n"); res.StatusCode != http.StatusForbidden {
 		t.Errorf("upload: %d", res.StatusCode)
 	}
-	for _, step := range []string{"/m1/run", "/m1/plan"} {
+	for _, step := range []string{"/m1/run", "/m1/plan", "/m3/undo"} {
 		if res, _ := ask(t, server, "POST", importPath+step, url.Values{}, "client"); res.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %d", step, res.StatusCode)
 		}

@@ -131,12 +131,18 @@ func (s *server) refuseRest(v visit, a *answer, done selected) {
 }
 
 func (s *server) refusedLead(v visit, id string, a *answer) refusedLead {
-	var l leadRecord
-	one := refusedLead{Name: "A lead that is not there", Why: a.fault().words()}
-	if got := s.call(v.r, v.portal.Name, http.MethodGet, leadsAPI+"/"+url.PathEscape(id), nil, nil); got.status == http.StatusOK && got.decode(&l) == nil {
-		one.Name, one.Href = l.called(), leadsPath+"/"+url.PathEscape(id)
-	}
+	one := refusedLead{Why: a.fault().words()}
+	one.Name, one.Href = s.leadAt(v, id)
 	return one
+}
+
+// leadAt is what a lead is called, and where it is; no address where there is none.
+func (s *server) leadAt(v visit, id string) (name, address string) {
+	var l leadRecord
+	if a := s.call(v.r, v.portal.Name, http.MethodGet, leadsAPI+"/"+url.PathEscape(id), nil, nil); a.status != http.StatusOK || a.decode(&l) != nil {
+		return "A lead that is not there", ""
+	}
+	return l.called(), leadsPath + "/" + url.PathEscape(id)
 }
 
 // reasonForm asks why nothing will come of some leads.

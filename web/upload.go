@@ -33,6 +33,8 @@ type importCounts struct {
 	Known      int64 `json:"known"`
 	Duplicates int64 `json:"duplicates"`
 	Rejected   int64 `json:"rejected"`
+	TakenBack  int64 `json:"takenBack"`
+	Kept       int64 `json:"kept"`
 }
 
 // uploadPage is the page where a file is chosen, with the imports before it.
@@ -77,7 +79,7 @@ func (s *server) showUpload(v visit, status int, form ui.Form) {
 		row := ui.Row{ID: one.ID, Name: fileCalled(one.Name), Cells: []ui.Cell{{Text: fileCalled(one.Name), Href: importAddress(one.ID)}, importStates[one.State], {}, {}, {Text: ui.Moment(one.CreatedAt)}}}
 		if one.Counts != nil {
 			row.Cells[2].Text = whole(one.Counts.Rows)
-			if one.State == importDone {
+			if one.State != importPlanned {
 				row.Cells[3].Text = whole(one.Counts.Imported)
 			}
 		}
