@@ -102,7 +102,8 @@ func TestCardByKeys(t *testing.T) {
 	b.quiet(t)
 }
 
-// TestImportByKeys sends a file, says what a column means, sees what the file comes to, and imports it; the page follows by itself.
+// TestImportByKeys sends a file, says what a column means, sees what the file comes to, imports it and takes it back; the page follows by
+// itself. What was taken back is restored from the list of what is archived.
 func TestImportByKeys(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "fair.csv")
@@ -128,8 +129,26 @@ func TestImportByKeys(t *testing.T) {
 	b.press(kb.Enter)
 	b.await("the report", `/2 rows: 1 imported, 0 there already, 1 rejected/.test(document.querySelector("#outcome-said")?.textContent)`)
 	b.accessible("a report", everything)
+	report := eval[string](b, "where it is", `location.pathname`)
 	b.tabTo("Show the newest leads")
 	b.press(kb.Enter)
 	b.await("the lead", `document.readyState === "complete" && [...document.querySelectorAll("main tbody tr")].some((row) => /Christine Darden/.test(row.textContent) && /Orbits/.test(row.textContent))`)
+
+	b.get(report)
+	b.tabTo("Take back")
+	b.press(kb.Enter)
+	b.await("the question", `document.querySelector("dialog[open] [data-form]")`)
+	b.accessible("the question", everything)
+	b.tabTo("Take back")
+	b.press(kb.Enter)
+	b.await("what was taken back", `/1 lead taken back, 0 not taken back/.test(document.querySelector("#outcome-said")?.textContent)`)
+	b.accessible("what was taken back", everything)
+	b.tabTo("Show the archived leads")
+	b.press(kb.Enter)
+	b.await("the archived lead", `document.readyState === "complete" && /archived=true/.test(location.search) && /Christine Darden/.test(document.querySelector("main tbody")?.textContent)`)
+	b.accessible("archived leads", everything)
+	b.tabTo("Restore Christine Darden")
+	b.press(kb.Enter)
+	b.told("The lead was restored.")
 	b.quiet(t)
 }

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -238,17 +239,23 @@ func (p *program) ask(t *testing.T, c *http.Client, portal, method, path string,
 	}
 }
 
-// sendFile sends a file of leads that nobody imports, once, so that there is a page of it.
-func (p *program) sendFile(t *testing.T, c *http.Client) {
+// sendFiles sends a file of leads that is imported, and one that nobody imports, once, so that there is a page of each.
+func (p *program) sendFiles(t *testing.T, c *http.Client) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, p.url+"/api/v2/imports?kind=leads&dryRun=true&name=fair.csv",
-		strings.NewReader("name,email,Shoe size\nDorothy Vaughan,dorothy@orbits.example,37\nNobody,,\n"))
+	p.sendFile(t, c, "run", "name,email\nMargaret Hamilton,margaret@orbits.example\n")
+	p.sendFile(t, c, "dryRun", "name,email,Shoe size\nDorothy Vaughan,dorothy@orbits.example,37\nNobody,,\n")
+}
+
+func (p *program) sendFile(t *testing.T, c *http.Client, then, file string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, p.url+"/api/v2/imports?kind=leads&name=fair.csv&dryRun="+strconv.FormatBool(then == "dryRun"),
+		strings.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "text/csv")
 	r.Header.Set("StreamFlow-Portal", "client")
-	r.Header.Set("Idempotency-Key", "e2e-file")
+	r.Header.Set("Idempotency-Key", "e2e-file-"+then)
 	answer, err := c.Do(r)
 	if err != nil {
 		t.Fatal(err)

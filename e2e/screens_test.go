@@ -74,7 +74,7 @@ func addresses(t *testing.T, portal string) []string {
 	t.Helper()
 	c := app.client(t, portal)
 	if portal == "client" {
-		app.sendFile(t, c)
+		app.sendFiles(t, c)
 	}
 	var all, queue []string
 	count, seen, kept := map[string]int{}, map[string]bool{}, map[string]bool{}

@@ -72,6 +72,10 @@ func takeBackID(tenant, made uuid.UUID) uuid.UUID {
 	return eventstore.CommandID(tenant, "import", "take back\n"+made.String())
 }
 
+// retreaters is how many leads are under way at once: each is read first, so it takes more of them than of rows for the log to commit many
+// together.
+const retreaters = 4 * workers
+
 var takeBackPrint = []byte("take back")
 
 // retreat is a run over what an import made.
@@ -137,6 +141,9 @@ func (r *retreat) page(ctx context.Context, events []eventstore.Event) error {
 	if err != nil {
 		return err
 	}
+	if _, err := r.desk.use.Log.Decode(ctx, all); err != nil { // the persons' keys, which every decision needs, all at once
+		return err
+	}
 	streams := map[eventstore.Stream][]eventstore.Event{}
 	for _, e := range all {
 		if known := streams[e.Stream]; len(known) < e.Version { // one that was named twice is read twice
@@ -145,7 +152,7 @@ func (r *retreat) page(ctx context.Context, events []eventstore.Event) error {
 	}
 	why := make([]string, len(events))
 	g, working := errgroup.WithContext(ctx)
-	g.SetLimit(workers)
+	g.SetLimit(retreaters)
 	for i, e := range events {
 		stream := streams[e.Stream]
 		if e.Version > 1 && stream[0].CorrelationID == r.is.correlation() {
