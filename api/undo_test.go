@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/streamflow/streamflow/api"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/commands/intake"
 	"github.com/streamflow/streamflow/eventstore"
@@ -29,7 +30,9 @@ func (s *site) undone(cookie, address string) map[string]any {
 // named finds a lead of the present list by a part of its words.
 func (s *site) named(cookie, text string) string {
 	s.t.Helper()
-	found := items(s.do("GET", "/api/v2/leads?q="+text, call{cookie: cookie}))
+	heads, err := s.commands.Log.Heads(s.t.Context())
+	must(s.t, err)
+	found := items(s.do("GET", "/api/v2/leads?q="+text, call{cookie: cookie, header: map[string]string{api.CursorHeader: s.commands.Log.Token(heads)}}))
 	if len(found) != 1 {
 		s.t.Fatalf("%s: %v", text, found)
 	}
