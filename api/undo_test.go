@@ -167,6 +167,8 @@ func TestWhenAnImportCanBeTakenBack(t *testing.T) {
 		t.Errorf("planned: %v", is)
 	}
 	refused("Nothing of it was imported")
+	var planned string
+	must(t, s.commands.Pool.QueryRow(t.Context(), `select cursor from app.import where id = $1`, id).Scan(&planned))
 	s.want(s.do("POST", address+"/undo", call{cookie: other}), 404, "not_found")
 	s.want(s.do("POST", address+"/undo", call{cookie: s.member(owner, "staff")}), 403, "forbidden")
 	s.want(s.do("POST", "/api/v2/imports/"+uuid.NewString()+"/undo", call{cookie: owner}), 404, "not_found")
@@ -178,7 +180,7 @@ func TestWhenAnImportCanBeTakenBack(t *testing.T) {
 	set(`state = 'done'`)
 	s.want(s.do("POST", address+"/undo", call{cookie: owner, body: `{"all":true}`}), 422, "validation_failed")
 	// It needs nothing of the file, and so can be taken back when that is forgotten; also what never came to its end.
-	set(`state = 'failed', expires_at = clock_timestamp() - interval '1 second'`)
+	set(`state = 'failed', expires_at = clock_timestamp() - interval '1 second', cursor = '` + planned + `'`)
 	must(t, s.desk.Forget(t.Context()))
 	run := s.do("POST", address+"/run", call{cookie: owner})
 	s.want(run, 409, "invalid_transition")

@@ -107,11 +107,9 @@ func (r *retreat) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	until, err := log.ParseToken(r.is.Cursor)
-	if err != nil { // of a log that went back: then it is all there is
-		if until, err = log.Heads(ctx); err != nil {
-			return err
-		}
+	until, err := log.Heads(ctx) // when the run made its last is not known where its node ended first
+	if err != nil {
+		return err
 	}
 	lane := log.LaneOf(r.is.Tenant)
 	f := eventstore.Filter{Tenant: r.is.Tenant, Types: []string{lead.Created{}.Type(), lead.Converted{}.Type()}, Correlation: r.is.correlation()}
