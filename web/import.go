@@ -114,6 +114,9 @@ func (s *server) showImport(v visit, status int, refused *ui.Form) {
 	if m.State == importPlanned && m.Counts != nil && m.Counts.Imported == 0 {
 		p.Import.CanRun = false
 	}
+	if m.State == importDone && m.Counts != nil && m.Counts.Imported == 0 {
+		p.Import.CanUndo = false // it made nothing
+	}
 	if refused != nil {
 		p.Mapping = *refused
 	}
