@@ -170,11 +170,11 @@ func (r *retreat) page(ctx context.Context, events []eventstore.Event) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return r.tell(ctx, events, streams, why)
+	return r.tell(ctx, events, why)
 }
 
 // tell counts what was taken back, and writes down what was not and why.
-func (r *retreat) tell(ctx context.Context, events []eventstore.Event, streams map[eventstore.Stream][]eventstore.Event, why []string) error {
+func (r *retreat) tell(ctx context.Context, events []eventstore.Event, why []string) error {
 	for i, e := range events {
 		switch {
 		case why[i] != "":
