@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"mime"
 	"net/http"
 	"net/url"
@@ -135,13 +136,22 @@ func (s *server) decided(r *http.Request) tenant.Settings {
 	return who.Settings
 }
 
-// lookIn reads a cookie's value, and is otherwise what is given.
+// lookIn reads a cookie's value, and is otherwise what is given. A theme or a mode that is empty was never chosen.
 func (s *server) lookIn(value string, otherwise look) look {
 	parts := strings.Split(value, "~")
-	if len(parts) != 4 || !s.offers(parts[0]) || !slices.Contains(modes, parts[1]) || !slices.Contains(densities, parts[2]) || !slices.Contains(motions, parts[3]) {
+	if len(parts) != 4 || parts[0] != "" && !s.offers(parts[0]) || parts[1] != "" && !slices.Contains(modes, parts[1]) || !slices.Contains(densities, parts[2]) || !slices.Contains(motions, parts[3]) {
 		return otherwise
 	}
-	return look{Theme: parts[0], Mode: parts[1], Density: parts[2], Motion: parts[3]}
+	return look{Theme: cmp.Or(parts[0], otherwise.Theme), Mode: cmp.Or(parts[1], otherwise.Mode), Density: parts[2], Motion: parts[3]}
+}
+
+// own is what the browser keeps of what a tenant may decide: the theme and the mode, each empty where its user never chose one.
+func (s *server) own(r *http.Request, scope string) (theme, mode string) {
+	if cookie, err := r.Cookie(lookCookie(scope)); err == nil {
+		kept := s.lookIn(cookie.Value, look{})
+		return kept.Theme, kept.Mode
+	}
+	return "", ""
 }
 
 func (s *server) offers(theme string) bool {
@@ -159,9 +169,9 @@ func (s *server) chooseLook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l := s.lookOf(r, choice.Scope) // a tenant's choice is shown in its stead, and the cookie keeps one's own
+	l := s.lookOf(r, choice.Scope)
 	for _, t := range s.Themes {
-		if t.ID != choice.Theme {
+		if t.ID != choice.Theme || l.Locked {
 			continue
 		}
 		if _, err := r.Cookie(lookCookie(choice.Scope)); err != nil {
@@ -175,6 +185,14 @@ func (s *server) chooseLook(w http.ResponseWriter, r *http.Request) error {
 		if *given.value != "" {
 			*given.into = *given.value
 		}
+	}
+	// What the tenant decided is shown, and not kept: the browser has its user's own choice when the tenant's is taken back.
+	theme, mode := s.own(r, choice.Scope)
+	if l.Locked {
+		l.Theme = theme
+	}
+	if l.ModeLocked {
+		l.Mode = mode
 	}
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure would keep the cookie from being sent on loopback, where there is no https
 		Name: lookCookie(choice.Scope), Value: strings.Join([]string{l.Theme, l.Mode, l.Density, l.Motion}, "~"), Path: "/", MaxAge: lookLife,

@@ -228,6 +228,40 @@ func TestATenantDecidesTheModeAndWhetherUsersMayChoose(t *testing.T) {
 	s.want(s.do("GET", at, call{cookie: s.provider}), 403, "forbidden")
 }
 
+// What a tenant decided is shown to a user who chooses, and what the browser keeps is still the user's own.
+func TestWhatATenantDecidedIsNoChoiceOfItsUsers(t *testing.T) {
+	s := newSite(t)
+	owner, _ := s.tenant("acme")
+	for _, c := range []struct{ settings, kept, choice, want string }{
+		{`{"theme":"graphite","mode":null}`, "ledger~light~cozy~auto", `{"scope":"client","theme":"graphite","mode":"dark","density":"roomy"}`, "ledger~dark~roomy~auto"},
+		{`{"theme":"graphite","mode":null}`, "ledger~light~cozy~auto", `{"scope":"client","theme":"graphite","motion":"reduced"}`, "ledger~light~cozy~reduced"},
+		{`{"theme":"graphite","mode":"dark"}`, "ledger~light~cozy~auto", `{"scope":"client","theme":"graphite","mode":"auto","density":"compact"}`, "ledger~light~compact~auto"},
+		{`{"theme":null,"mode":"dark"}`, "ledger~light~cozy~auto", `{"scope":"client","theme":"graphite"}`, "graphite~light~cozy~auto"},
+		{`{"theme":"graphite","mode":"dark"}`, "", `{"scope":"client","theme":"graphite","density":"roomy"}`, "~~roomy~auto"},
+	} {
+		s.want(s.do("PATCH", "/api/v2/settings", call{cookie: owner, body: c.settings}), 200, "")
+		cookie := owner
+		if c.kept != "" {
+			cookie += "; sf_theme_client=" + c.kept
+		}
+		w := s.do("POST", "/api/theme", call{cookie: cookie, body: c.choice})
+		if got := w.Header().Get("Set-Cookie"); w.Code != 204 || !strings.HasPrefix(got, "sf_theme_client="+c.want+";") {
+			t.Errorf("%s, %s: %d %q, want %s", c.settings, c.choice, w.Code, got, c.want)
+		}
+	}
+	// Of who never chose, what holds afterwards is what holds for everybody.
+	var l looked
+	must(t, json.Unmarshal(s.do("GET", "/api/theme", call{cookie: owner + "; sf_theme_client=~~roomy~auto"}).Body.Bytes(), &l))
+	if got := l.Looks["client"]; got.Theme != "graphite" || got.Mode != "dark" || got.Density != "roomy" {
+		t.Errorf("locked: %+v", got)
+	}
+	s.want(s.do("PATCH", "/api/v2/settings", call{cookie: owner, body: `{"theme":null,"mode":null}`}), 200, "")
+	must(t, json.Unmarshal(s.do("GET", "/api/theme", call{cookie: owner + "; sf_theme_client=~~roomy~auto"}).Body.Bytes(), &l))
+	if got := l.Looks["client"]; got.Theme != "ledger" || got.Mode != "auto" || got.Density != "roomy" {
+		t.Errorf("taken back: %+v", got)
+	}
+}
+
 // FuzzThemeCookie: whatever a browser sends, what is told is one of the values that may be chosen.
 func FuzzThemeCookie(f *testing.F) {
 	for _, value := range []string{"graphite~dark~compact~auto", "graphite~dark~compact", "x~auto~cozy~auto", "~~~", `"><script>`, "graphite~dark~compact~auto~more", "ledger~auto~cozy~auto; x=y"} {
