@@ -117,7 +117,7 @@ var dashboards = map[string][]spec{
 		{name: "averageDealSize", unit: "money", sum: sum{measure: "won", days: 90}, per: &sum{measure: "wins", days: 90}},
 		{name: "invoicesOutstanding", unit: "money", sum: sum{measure: "receivable"}},
 		unknown("vehiclesActive", "count", noVehicles), unknown("vehiclesOutOfService", "count", noVehicles),
-		unknown("ticketsOpen", "count", noVehicles), unknown("tasksDue", "count", "tasks are not kept yet"),
+		unknown("ticketsOpen", "count", "tickets are not kept yet"), unknown("tasksDue", "count", "tasks are not kept yet"),
 	},
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-json-experiment/json"
@@ -134,8 +135,11 @@ func (f fault) words() string {
 	if f.Detail != "" {
 		text = f.Detail
 	}
-	for _, e := range f.Errors {
-		text += " " + e.Field + ": " + e.Message + "."
+	for i, e := range f.Errors {
+		if i == 0 {
+			text = strings.TrimSuffix(text, ".") + "."
+		}
+		text += " " + sentence(strings.TrimPrefix(e.Field+": "+e.Message, ": "))
 	}
 	return text + f.later()
 }

@@ -80,7 +80,7 @@ func TestAtReachesTheAPI(t *testing.T) {
 	if res.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("future: %d", res.StatusCode)
 	}
-	holds(t, body, "at: is in the future", "Sign out")
+	holds(t, body, "Not valid. At: is in the future.", "Sign out")
 }
 
 func TestLive(t *testing.T) {
@@ -128,7 +128,7 @@ func TestLivePassesARefusalOn(t *testing.T) {
 	if res.StatusCode != http.StatusUnprocessableEntity || res.Header.Get("Content-Security-Policy") != policy {
 		t.Errorf("%d %v", res.StatusCode, res.Header)
 	}
-	holds(t, body, "at: is in the future")
+	holds(t, body, "Not valid. At: is in the future.")
 }
 
 func TestLiveEndsWithItsRequest(t *testing.T) {

@@ -41,7 +41,7 @@ var escalationStatuses = []struct {
 func escalationStatus(name string) ui.Cell {
 	for _, s := range escalationStatuses {
 		if s.name == name {
-			return ui.Cell{Text: s.title, Tone: s.tone}
+			return ui.Cell{Text: s.title, Tone: s.tone, Mark: true}
 		}
 	}
 	return ui.Cell{Text: name}
@@ -57,7 +57,7 @@ var escalationSeverities = []struct {
 func escalationSeverity(name string) ui.Cell {
 	for _, s := range escalationSeverities {
 		if s.name == name {
-			return ui.Cell{Text: s.title, Tone: s.tone}
+			return ui.Cell{Text: s.title, Tone: s.tone, Mark: true}
 		}
 	}
 	return ui.Cell{Text: name}
@@ -129,8 +129,8 @@ func (p *listPage) escalations(list recordList[escalationRecord], d desk) {
 
 // escalationsEmpty says why there is none.
 func escalationsEmpty(view ui.View) ui.Nothing {
-	if slices.ContainsFunc(escalationKind.asks, func(name string) bool { return view.Query.Get(name) != "" }) {
-		return ui.Nothing{Title: "No escalation is like that", Text: "Take a filter away, or look for something else.", Link: escalationsPath, Action: "Show all escalations"}
+	if none, asked := escalationKind.fruitless(view); asked {
+		return none
 	}
 	return ui.Nothing{Title: "No escalations", Text: "When a partner hands an incident over, it stands here with its deadlines."}
 }

@@ -56,7 +56,7 @@ func (e escalationRecord) steps(back string) []ui.Step {
 		}
 	}
 	if e.Status != escalation.StatusClosed {
-		asks(stepAssign, "Give to somebody")
+		asks(stepAssign, "Assign")
 	}
 	asks(stepComment, "Comment")
 	return all
@@ -72,7 +72,7 @@ func (e escalationRecord) asked(step string, d desk) (q asking, ok bool) {
 		q.title, q.form.Submit, q.form.Fields = "Comment on "+e.Summary, "Add comment", []ui.Field{text}
 		return q, true
 	case stepAssign:
-		q.title, q.form.Submit = "Give "+e.Summary+" to somebody", "Give"
+		q.title, q.form.Submit = "Assign "+e.Summary, "Assign"
 		q.form.Fields = []ui.Field{{Name: "assigneeId", Label: "Owner", Kind: "select", Required: true, Value: e.AssigneeID,
 			Options: append([]ui.Option{{Title: "Nobody"}}, d.people.options(e.AssigneeID)...)}}
 		return q, true

@@ -65,7 +65,7 @@ type logPage struct {
 
 // eventFilters are what the log can be narrowed by, as the form asks it.
 var eventFilters = []ui.Field{
-	{Name: "type", Label: "Type", Hint: "lead.created or lead.*"}, {Name: "stream", Label: "Stream", Hint: "lead-0195…"}, {Name: "tenantId", Label: "Tenant"},
+	{Name: "type", Label: "Type", Hint: "lead.*"}, {Name: "stream", Label: "Stream", Hint: "lead-0195…"}, {Name: "tenantId", Label: "Tenant"},
 	{Name: "from", Label: "After (UTC)", Kind: "datetime-local"}, {Name: "until", Label: "Until (UTC)", Kind: "datetime-local"},
 	{Name: "commandId", Label: "Command"}, {Name: "correlationId", Label: "Correlation"}, {Name: "causationId", Label: "Caused by"},
 }

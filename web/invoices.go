@@ -195,13 +195,8 @@ func (p *invoicesPage) option(name, label, value, title string) {
 
 // nothing is what is said of an empty list.
 func (p *invoicesPage) nothing() ui.Nothing {
-	asked := invoiceKind.query(p.Table.View)
-	asked.Del(tenantParameter)
-	if at := asked.Get("at"); at != "" && len(asked) == 1 {
-		return ui.Nothing{Title: "No invoices then", Text: "The first one came later.", Link: invoicesPath, Action: "Show them as they are now"}
-	}
-	if len(asked) > 0 {
-		return ui.Nothing{Title: "No invoice is like that", Text: "Take a filter away, or look for something else.", Link: invoicesPath, Action: "Show all invoices"}
+	if none, asked := invoiceKind.fruitless(p.Table.View, tenantParameter); asked {
+		return none
 	}
 	none := ui.Nothing{Title: "No invoices yet", Text: "An invoice begins as a draft, and is owed when it is issued.", Link: p.Add.Address, Action: p.Add.Title, Asks: true}
 	if p.Add.Title == "" {

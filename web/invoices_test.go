@@ -84,7 +84,7 @@ func TestInvoicesAreListedWithWhatIsOwed(t *testing.T) {
 		t.Error("who has one tenant is shown which")
 	}
 	holds(t, get(invoicesPath+"?q=nobody"), "No invoice is like that", "What is owed")
-	holds(t, get(invoicesPath+"?sort=nonsense"), "sort: is no order", `role="alert"`)
+	holds(t, get(invoicesPath+"?sort=nonsense"), "Sort: is no order.", `role="alert"`)
 	f.invoices.ids = nil
 	holds(t, get(invoicesPath), "No invoices yet", `href="/accountant/invoices/new" data-dialog`)
 	body = get(invoicesPath + "?at=2026-01-01T10:00")

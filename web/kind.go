@@ -48,6 +48,21 @@ func (k *kind) existing(id string) ui.Way {
 	return ui.Way{Address: k.path + "/" + url.PathEscape(id), Title: "Open the " + k.noun + " that exists"}
 }
 
+// fruitless is what is said where nothing is as the list was asked for; false where it was asked for all, and there is none yet.
+func (k *kind) fruitless(v ui.View, besides ...string) (none ui.Nothing, asked bool) {
+	q := k.query(v)
+	for _, name := range append(besides, "sort", "limit") {
+		q.Del(name)
+	}
+	switch at := q.Get("at"); {
+	case at != "" && len(q) == 1:
+		return ui.Nothing{Title: "No " + k.noun + "s then", Text: "The first one came later.", Link: k.path, Action: "Show them as they are now"}, true
+	case len(q) > 0:
+		return ui.Nothing{Title: "No " + k.noun + " is like that", Text: "Take a filter away, or look for something else.", Link: k.path, Action: "Show all " + k.noun + "s"}, true
+	}
+	return none, false
+}
+
 // place is where in a list a record was found: the list's own view, and the row. The row stays when the record itself leaves
 // the list, because a step took it out of a filter, and so its neighbours are still the neighbours.
 type place struct {

@@ -30,7 +30,7 @@ func leadFacts(l leadRecord, people colleagues) []fact {
 	return filled(
 		fact{"Name", l.Name, ""}, fact{"Company", l.Company, ""}, fact{"E-mail", l.Email, "mailto:" + l.Email}, fact{"Phone", l.Phone, "tel:" + l.Phone},
 		fact{"Source", l.Source, ""}, fact{"Value", amount(l.Value), ""}, fact{"Owner", people.called(l.OwnerID), ""}, fact{"Tags", strings.Join(l.Tags, ", "), ""},
-		fact{"External id", l.ExternalID, ""}, fact{"Came in on", string(l.CreatedOn), ""}, fact{"Converted on", string(l.ConvertedOn), ""},
+		fact{"External id", l.ExternalID, ""}, fact{"Came in on", onDay(l.CreatedOn), ""}, fact{"Converted on", onDay(l.ConvertedOn), ""},
 		fact{"Disqualified because", l.DisqualifiedFor, ""}, fact{"Notes", l.Notes, ""}, fact{"Last change", ui.Moment(l.UpdatedAt), ""},
 	)
 }

@@ -100,8 +100,8 @@ func (p *listPage) leads(list recordList[leadRecord], people colleagues) {
 		{Key: "score", Title: "Score", Number: true, Sorts: true}, {Key: "value", Title: "Value", Number: true, Sorts: true},
 		{Key: "owner", Title: "Owner"}, {Key: "createdAt", Title: "Added", Sorts: true, Tight: true},
 	}
-	t.Empty = ui.Nothing{Title: "No lead is like that", Text: "Take a filter away, or look for something else.", Link: leadsPath, Action: "Show all leads"}
-	if len(leadKind.query(view)) == 0 {
+	var asked bool
+	if t.Empty, asked = leadKind.fruitless(view); !asked {
 		t.Empty = ui.Nothing{Title: "No leads yet", Text: "A lead is somebody who may become a customer. Write the first one down.", Link: leadsPath + "/new", Action: "Add a lead", Asks: true}
 	}
 	if p.here() != "" && view.Query.Get(archivedFilter) != "true" { // what is archived is restored one by one

@@ -127,6 +127,10 @@ func (s *server) projections(v visit) {
 	if s.stopped(v, a, p.here()) {
 		return
 	}
+	if a.status == http.StatusNotFound {
+		s.fail(v, failure{Status: http.StatusNotFound, Title: "No such projection", Text: "This program folds the log into no tables of that name."})
+		return
+	}
 	models, ok := readModels(a, p.Name != "")
 	if !ok {
 		p.Message = a.fault().words()

@@ -113,7 +113,7 @@ func TestReadModelsAreShown(t *testing.T) {
 		holds(t, body, says)
 	}
 	res, body := ask(t, server, "GET", projectionsPath+"/nobody", nil, "developer")
-	holds(t, body, "Not found", "Try again")
+	holds(t, body, "No such projection", "Go to the dashboard")
 	f.models.gone = true
 	gone, body := ask(t, server, "GET", projectionsPath, nil, "developer")
 	holds(t, body, "This node looks after no read models.")

@@ -178,3 +178,22 @@ func neighboursOf(body string) map[string]string {
 	}
 	return ways
 }
+
+// What is said of an empty list depends on what was asked: a moment, a filter, or everything.
+func TestAnEmptyListSaysWhy(t *testing.T) {
+	for query, want := range map[string]string{
+		"": "", "sort=-score&limit=5": "", "at=2026-01-01T00:00:00Z": "No leads then", "sort=score&at=2026-01-01T00:00:00Z": "No leads then",
+		"q=a": "No lead is like that", "at=2026-01-01T00:00:00Z&status=new": "No lead is like that", "other=1": "",
+	} {
+		q, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if none, asked := leadKind.fruitless(leadKind.view(q)); none.Title != want || asked != (want != "") {
+			t.Errorf("%q: %q, %v, want %q", query, none.Title, asked, want)
+		}
+	}
+	if none, asked := invoiceKind.fruitless(invoiceKind.view(url.Values{tenantParameter: {"t1"}}), tenantParameter); asked {
+		t.Errorf("whose books alone: %q", none.Title)
+	}
+}

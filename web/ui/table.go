@@ -196,10 +196,11 @@ func (t Table) steps() bool {
 // unset is what a filter is called that is not set.
 func (f Field) unset() string { return cmp.Or(f.Hint, "Any") }
 
-// Cell is one value; a link where it has an address, a badge where it has a tone.
+// Cell is one value; a link where it has an address, a badge where it has a tone or is a mark.
 type Cell struct {
 	Text, Href string
 	Tone       Tone
+	Mark       bool
 	More       []Cell // further values in the same place
 }
 

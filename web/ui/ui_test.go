@@ -171,18 +171,18 @@ func TestATable(t *testing.T) {
 	table := Table{
 		ID: "t", Caption: "Leads", View: View{"/leads", url.Values{"sort": {"-name"}, "status": {"new"}}}, Range: "1–1 of 2", Next: "c2",
 		Filters: []Field{{Name: "status", Label: "Status", Options: []Option{{"new", "New"}}}}, Columns: []Column{{Key: "name", Title: "Name", Sorts: true}, {Key: "value", Title: "Value", Number: true}},
-		Rows: []Row{{ID: "1", Name: "Ann", Cells: []Cell{{Text: "<b>Ann</b>", Href: "/leads/1"}, {Text: "Won", Tone: Success}}, Steps: []Step{{Title: "Contact", Address: "/leads/1/contact", Posts: true, Key: "k", Back: "/leads"}, {Title: "Edit", Address: "/leads/1/edit"}}}}, Empty: Nothing{Title: "None"},
+		Rows: []Row{{ID: "1", Name: "Ann", Cells: []Cell{{Text: "<b>Ann</b>", Href: "/leads/1"}, {Text: "Won", Tone: Success, More: []Cell{{Text: "Low", Mark: true}, {Text: "Plain"}}}}, Steps: []Step{{Title: "Contact", Address: "/leads/1/contact", Posts: true, Key: "k", Back: "/leads"}, {Title: "Edit", Address: "/leads/1/edit"}}}}, Empty: Nothing{Title: "None"},
 	}
 	got := render(t, TableOf(table))
 	for _, want := range []string{
-		`aria-sort="descending"`, `<caption id="t-caption">Leads</caption>`, `scope="col"`, `scope="row"`, "&lt;b&gt;Ann", `data-label="Value"`, `<span class="badge success">Won</span>`,
+		`aria-sort="descending"`, `<caption id="t-caption">Leads</caption>`, `scope="col"`, `scope="row"`, "&lt;b&gt;Ann", `data-label="Value"`, `<span class="badge success">Won</span>`, `<span class="badge ">Low</span>`, `popovertarget="t-filters"`, `id="t-filters" popover`,
 		`href="/leads?sort=-name"`, `Status: <b>New</b>`, `<input type="hidden" name="sort" value="-name">`, `<option value="new" selected>New</option>`, `rel="next" href="/leads?cursor=c2&amp;sort=-name&amp;status=new"`, `aria-disabled="true"`, `name="back" value="/leads"`, `action="/leads/1/contact"`, `popovertarget="more-1"`, `href="/leads/1/edit" data-dialog`, "1–1 of 2",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in %s", want, got)
 		}
 	}
-	if strings.Contains(got, "checkbox") || strings.Contains(got, "None") {
+	if strings.Contains(got, "checkbox") || strings.Contains(got, "None") || strings.Contains(got, `">Plain`) {
 		t.Errorf("%s", got)
 	}
 	table.Selects, table.Key, table.Actions = "/bulk", "k2", []Option{{"assign", "Assign"}}
