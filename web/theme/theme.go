@@ -54,7 +54,7 @@ var All = finish([]Theme{
 	{ID: "harbor", Name: "Harbor", Category: Professional, Words: "Blue-grey and teal", Pair: "tide", Density: Cozy, radii: soft,
 		colours: "eff7fb fcfefe e7f1f6 d6e8ed cedae0 76848b 262f34 59676e 016f82 ffffff 016f82 097689"},
 	{ID: "sandstone", Name: "Sandstone", Category: Professional, Words: "Warm paper and terracotta", Pair: "ember", Density: Cozy, radii: round,
-		colours: "f9f3ec fefcfa f5ede3 f3dfd8 dfd6cb 897e71 332d24 6b6254 ad4216 ffffff ac4114 b13d02"},
+		colours: "f9f3ec fefcfa f5ede3 ebe1d3 dfd6cb 897e71 332d24 6b6254 ad4216 ffffff ac4114 b13d02"},
 	{ID: "meadow", Name: "Meadow", Category: Professional, Words: "Soft green and forest", Pair: "evergreen", Density: Cozy, radii: round,
 		colours: "f2f7f0 fbfffa ebf1e9 dbe9df d2dad1 7b8579 2a3029 5f675d 02703f ffffff 02703f 027e47"},
 	{ID: "orchid", Name: "Orchid", Category: Professional, Words: "A tint of rose, and plum", Pair: "aubergine", Density: Cozy, radii: round,
