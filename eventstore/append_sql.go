@@ -27,7 +27,7 @@ const appendSQL = `select head, epoch, recorded, failed, reason, detail from log
 	$10, $11, $12, $13, $14, $15,
 	$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30,
 	$31, $32, $33, $34, $35, $36,
-	$37, $38, $39, $40)`
+	$37, $38, $39, $40, $41)`
 
 // appendArrays are the parameters of log.append: parallel arrays, because a function can take a batch of rows no other way
 // that is as cheap to send and to read.
@@ -78,7 +78,7 @@ type appendArrays struct {
 
 func pgUUID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: id != uuid.Nil} }
 
-func appendArguments(lane int, batch []*pending) []any {
+func appendArguments(lane int, batch []*pending, fresh bool) []any {
 	a := appendArrays{adds: map[uuid.UUID]int32{}}
 	for i, p := range batch {
 		a.add(int32(i+1), p.append)
@@ -89,7 +89,8 @@ func appendArguments(lane int, batch []*pending) []any {
 		a.eAppend, a.eTenant, a.eStream, a.eVersion, a.eID, a.eType, a.eSchema, a.eData, a.eCommand, a.eCorrelation, a.eCausation,
 		a.eActorKind, a.eActorID, a.eActorVia, a.eEffective,
 		a.kAppend, a.kTenant, a.kScope, a.kKey, a.kStream, a.kTake,
-		a.sAppend, a.sTenant, a.sSubject, a.sWrapped}
+		a.sAppend, a.sTenant, a.sSubject, a.sWrapped,
+		fresh}
 }
 
 func (a *appendArrays) add(ord int32, e *encoded) {

@@ -24,10 +24,11 @@ const (
 // commits), sends it as one statement, and answers each caller with its own verdict. Whoever has taken a batch from the queue has
 // the connection.
 type flusher struct {
-	log  *Log
-	lane *lane
-	conn *pgx.Conn
-	down bool // the last batch was given up
+	log    *Log
+	lane   *lane
+	conn   *pgx.Conn
+	down   bool // the last batch was given up
+	doubts int  // for how many batches nothing is taken for fresh
 }
 
 func (f *flusher) run(ctx context.Context) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 
@@ -51,7 +52,11 @@ func (r *Relay) heal(ctx context.Context, js jetstream.JetStream) (mark, int, er
 		if f.verdict == sound {
 			return f.at, f.epoch, nil
 		}
-		r.Logger.ErrorContext(ctx, "the lane's stream is made afresh, because it "+string(f.verdict), "stream", StreamName(r.Lane))
+		level := slog.LevelError
+		if f.verdict == absent { // as at the first start, and on a new broker: all it had is in the log
+			level = slog.LevelInfo
+		}
+		r.Logger.Log(ctx, level, "the lane's stream is made afresh, because it "+string(f.verdict), "stream", StreamName(r.Lane))
 		if err := r.remake(ctx, js, f); err != nil {
 			return mark{}, 0, err
 		}

@@ -2,10 +2,16 @@ package eventstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
+
+// doubtful is for how many batches a flusher looks before it writes, after it was told of a repeat or a claim that is held: where
+// there is one, there are often more.
+const doubtful = 32
 
 // result is what the database says of a batch: the head before it, the lane's epoch, its recorded time, and which appends failed and why.
 type result struct {
@@ -23,7 +29,18 @@ func (f *flusher) call(ctx context.Context, batch []*pending) (r result, err err
 	if len(batch) == 1 && batch[0].append.isPlain() {
 		return f.callOne(ctx, batch[0].append)
 	}
-	err = f.conn.QueryRow(ctx, appendSQL, appendArguments(f.lane.number, batch)...).Scan(&r.head, &r.epoch, &r.recorded, &r.failed, &r.reasons, &r.details)
+	fresh := f.doubts == 0
+	r, err = f.callAll(ctx, batch, fresh)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" && fresh {
+		f.doubts = doubtful
+		r, err = f.callAll(ctx, batch, false)
+	}
+	f.doubts = max(f.doubts-1, 0)
+	return r, err
+}
+
+func (f *flusher) callAll(ctx context.Context, batch []*pending, fresh bool) (r result, err error) {
+	err = f.conn.QueryRow(ctx, appendSQL, appendArguments(f.lane.number, batch, fresh)...).Scan(&r.head, &r.epoch, &r.recorded, &r.failed, &r.reasons, &r.details)
 	return r, err
 }
 
