@@ -71,6 +71,8 @@ func TestAnImportIsTakenBack(t *testing.T) {
 	s.want(s.do("POST", s.named(owner, "eve")+"/convert", call{cookie: owner}), 201, "")
 	s.want(s.do("POST", s.named(owner, "gus")+"/archive", call{cookie: owner}), 200, "")
 	cid := s.named(owner, "cid")
+	forged := map[string]string{"X-Correlation-Id": "import " + strings.TrimPrefix(address, "/api/v2/imports/")}
+	s.want(s.do("POST", "/api/v2/leads", call{cookie: owner, header: forged, body: `{"name":"Zoe","email":"zoe@example.com"}`}), 201, "")
 	w := s.do("POST", address+"/undo", call{cookie: owner, key: "undo"})
 	s.want(w, 202, "")
 	s.ended(owner, w, "done")
@@ -80,14 +82,14 @@ func TestAnImportIsTakenBack(t *testing.T) {
 	if got := stays(is); got != want || is["canUndo"] != false || is["canRun"] != false {
 		t.Errorf("taken back:\n%s\nwant\n%s\n%v", got, want, is)
 	}
-	if names := s.leadNames(owner); names != "Ada,Bea,Dee,Eve,Fay,Kim" {
+	if names := s.leadNames(owner); names != "Ada,Bea,Dee,Eve,Fay,Kim,Zoe" {
 		t.Errorf("after that there are %s", names)
 	}
 	if w := s.do("GET", "/api/v2/leads?sort=createdAt&limit=100&at="+s.commands.Log.Token(heads), call{cookie: owner}); len(items(w)) != strings.Count(all, ",")+1 {
 		t.Errorf("as of before: %s, had %s", w.Body, all)
 	}
 	history := s.do("GET", cid+"/history", call{cookie: owner})
-	if events := items(history); len(events) != 2 || events[0]["type"] != "lead.archived" || events[0]["causationId"] != events[1]["id"] || events[0]["correlationId"] != "import-"+fmt.Sprint(is["id"]) {
+	if events := items(history); len(events) != 2 || events[0]["type"] != "lead.archived" || events[0]["causationId"] != events[1]["id"] || events[0]["correlationId"] != "import "+fmt.Sprint(is["id"]) {
 		t.Errorf("history: %s", history.Body)
 	}
 	// The same request is the same job; another one is told that it is done; nor is there anything left to run.

@@ -63,8 +63,9 @@ func (d *Desk) Undo(ctx context.Context, by commands.Caller, id uuid.UUID) (Impo
 	return d.begin(ctx, by, is, ActionUndo)
 }
 
-// correlation is what all events of an import have in common.
-func (is Import) correlation() string { return "import-" + is.ID.String() }
+// correlation is what all events of an import have in common, and nothing else has: who sends a request may choose its correlation id, but
+// none with a space.
+func (is Import) correlation() string { return "import " + is.ID.String() }
 
 // takeBackID is the id of the command that takes back what another made: the same in every try, so nothing is taken back twice, and the
 // importer knows by it what may be brought in anew.
