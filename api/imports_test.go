@@ -201,9 +201,8 @@ func TestAnImportIsSentOnce(t *testing.T) {
 	}
 	s.want(send("once", lines+"\n"), 422, "idempotency_key_reused")
 	s.want(send("none", lines), 400, "idempotency_key_required")
-	w = s.do("GET", "/api/v2/leads?q=Ada", call{cookie: owner})
-	if found := items(w); len(found) != 1 || fmt.Sprint(found[0]["tags"]) != "[a b]" {
-		t.Errorf("%s", w.Body)
+	if ada := members(s.do("GET", s.named(owner, "Ada"), call{cookie: owner})); fmt.Sprint(ada["tags"]) != "[a b]" {
+		t.Errorf("%v", ada)
 	}
 }
 

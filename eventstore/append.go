@@ -15,7 +15,8 @@ import (
 // Append adds what one command decided, if every condition it carries holds at its position. Most callers want [Log.Update],
 // which reads, decides and tries again.
 //
-// It returns once the append is durable. Errors: [ErrCommandReused], [*ConflictError], [*ClaimedError], [ErrErased],
+// It returns once the append is durable; where nobody else appends, that may be some seconds after the context's end, while the database
+// does not answer. Errors: [ErrCommandReused], [*ConflictError], [*ClaimedError], [ErrErased],
 // [ErrUnavailable], [ErrClosed], the context's error (the append may then still happen), or what is wrong with the append itself.
 func (l *Log) Append(ctx context.Context, a Append) (Outcome, error) {
 	p, err := l.enqueue(ctx, a)
@@ -38,6 +39,11 @@ func (l *Log) enqueue(ctx context.Context, a Append) (*pending, error) {
 // wait is for the answer, or until the caller has no time for it any more; what is queued happens all the same.
 func (p *pending) wait(ctx context.Context) (Outcome, error) {
 	p.flusher.lead(ctx, p)
+	select { // an answer that is there comes before the end of the caller's time
+	case r := <-p.answer:
+		return r.outcome, r.err
+	default:
+	}
 	select {
 	case r := <-p.answer:
 		return r.outcome, r.err

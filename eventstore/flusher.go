@@ -58,12 +58,17 @@ func (f *flusher) lead(ctx context.Context, p *pending) {
 	if !f.lane.queue.alone(p) {
 		return
 	}
-	batch := []*pending{p}
-	if err := f.send(context.WithoutCancel(ctx), batch); err != nil {
-		f.lane.queue.done(1, batch)
-		return
+	ctx = context.WithoutCancel(ctx)
+	left := []*pending{p}
+	defer func() { // after a panic too: the lane must not stand still, and where the flusher comes upon it, it ends the process
+		if left != nil {
+			f.disconnect(ctx)
+		}
+		f.lane.queue.done(1, left)
+	}()
+	if !f.down && f.send(ctx, left) == nil {
+		left = nil
 	}
-	f.lane.queue.done(1, nil)
 }
 
 // flush sends the batch until the database has answered for it, or patience ends.
@@ -81,6 +86,7 @@ func (f *flusher) flush(ctx context.Context, batch []*pending) {
 		case f.down || time.Now().After(giveUp) || ctx.Err() != nil:
 			f.log.logger.ErrorContext(ctx, "appends given up", "lane", f.lane.number, "appends", len(batch), "error", err)
 			f.down = true
+			f.disconnect(ctx) // it may lead to a standby, and will as long as it is kept
 			answerAll(batch, fmt.Errorf("%w: %w", ErrUnavailable, err))
 			return
 		}

@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -93,5 +94,40 @@ func TestOneBatchIsOutAtATime(t *testing.T) {
 	q.done(1, nil)
 	if _, closed := q.take(); !signalled(&q) || !closed {
 		t.Error("the flusher is not told of the end")
+	}
+}
+
+// What its caller could not send is the flusher's: after an outage, where the flusher is to find out whether it is over, and after a panic.
+func TestWhatALoneCallerCannotSendIsLeft(t *testing.T) {
+	for name, down := range map[string]bool{"after an outage": true, "after a panic": false} {
+		f := &flusher{lane: &lane{queue: newQueue()}, down: down} // with no log, so that it cannot send
+		p := onStream("a")
+		p.flusher = f
+		put(t, &f.lane.queue, p, false)
+		func() {
+			defer func() {
+				if (recover() == nil) != down {
+					t.Errorf("%s: sent: %v", name, down)
+				}
+			}()
+			f.lead(t.Context(), p)
+		}()
+		if !signalled(&f.lane.queue) {
+			t.Errorf("%s: the flusher is not told", name)
+		}
+		takes(t, &f.lane.queue, p)
+	}
+}
+
+func TestAnAnswerThatIsThereComesBeforeTheEndOfTheCallersTime(t *testing.T) {
+	f := &flusher{lane: &lane{queue: newQueue()}}
+	over, end := context.WithCancel(t.Context())
+	end()
+	for range 100 {
+		p := &pending{flusher: f, answer: make(chan answer, 1)}
+		p.answer <- answer{outcome: Outcome{First: 7}}
+		if out, err := p.wait(over); err != nil || out.First != 7 {
+			t.Fatalf("answered %v, %v", out, err)
+		}
 	}
 }

@@ -136,13 +136,19 @@ func (s *server) refusedLead(v visit, id string, a *answer) refusedLead {
 	return one
 }
 
-// leadAt is what a lead is called, and where it is; no address where there is none.
+// leadAt is what a lead is called, and where it is; no address where there is none. One that cannot be read now goes by its id.
 func (s *server) leadAt(v visit, id string) (name, address string) {
 	var l leadRecord
-	if a := s.call(v.r, v.portal.Name, http.MethodGet, leadsAPI+"/"+url.PathEscape(id), nil, nil); a.status != http.StatusOK || a.decode(&l) != nil {
+	a := s.call(v.r, v.portal.Name, http.MethodGet, leadsAPI+"/"+url.PathEscape(id), nil, nil)
+	switch {
+	case a.status == http.StatusNotFound:
 		return "A lead that is not there", ""
+	case a.status != http.StatusOK || a.decode(&l) != nil:
+		name = id
+	default:
+		name = l.called()
 	}
-	return l.called(), leadsPath + "/" + url.PathEscape(id)
+	return name, leadsPath + "/" + url.PathEscape(id)
 }
 
 // reasonForm asks why nothing will come of some leads.

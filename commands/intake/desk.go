@@ -289,6 +289,9 @@ func (d *Desk) bring(ctx context.Context, o order, done *atomic.Int64) (Counts, 
 	if o.is.Action == ActionUndo {
 		return d.takeBack(ctx, o, done)
 	}
+	if o.is.Settings == nil { // since it was asked for
+		return o.is.Counts, ErrForgotten
+	}
 	rows, err := NewReader(d.file(ctx, o.is.ID), o.is.Settings.Options)
 	if err != nil {
 		return Counts{}, err

@@ -47,8 +47,10 @@ func (d *Desk) partsOf(id uuid.UUID, holds string, worker uuid.UUID) *parts {
 
 func (p *parts) bound() string { return fmt.Sprintf("import %s %s %d", p.id, p.holds, p.next) }
 
+// clear forgets what an earlier try kept. One who was silent for too long, see write, clears nothing.
 func (p *parts) clear(ctx context.Context) error {
-	_, err := p.desk.use.Pool.Exec(ctx, `delete from app.import_part where import = $1 and holds = $2`, p.id, p.holds)
+	_, err := p.desk.use.Pool.Exec(ctx, `delete from app.import_part where import = $1 and holds = $2
+		and exists (select from app.import where id = $1 and worker = $3)`, p.id, p.holds, p.worker)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -79,6 +80,9 @@ const retreaters = 4 * workers
 
 var takeBackPrint = []byte("take back")
 
+// clocksApart is how far the clock of a database server may be behind that of the one before it: the import's own time only bounds the search.
+const clocksApart = time.Hour
+
 // retreat is a run over what an import made.
 type retreat struct {
 	desk *Desk
@@ -104,7 +108,7 @@ func (d *Desk) takeBack(ctx context.Context, o order, done *atomic.Int64) (Count
 
 func (r *retreat) run(ctx context.Context) error {
 	log := r.desk.use.Log
-	before, err := log.AsOf(ctx, r.is.CreatedAt)
+	before, err := log.AsOf(ctx, r.is.CreatedAt.Add(-clocksApart))
 	if err != nil {
 		return err
 	}
