@@ -141,7 +141,7 @@ func TestInvoiceByKeys(t *testing.T) {
 	b.tabTo("Issue invoice")
 	b.press(kb.Enter)
 	b.told("The invoice was issued under the next number.")
-	b.tabTo("Payment")
+	b.tabTo("Record payment")
 	b.press(kb.Enter)
 	b.await("the question", `document.querySelector("dialog[open] [data-form]")`)
 	b.tabTo("Record payment")

@@ -198,7 +198,7 @@ func clipped(text string) string {
 
 // left are the first rows that are not taken.
 func (m importRecord) left() ui.Table {
-	t := ui.Table{ID: "left", Caption: "Rows that are not imported", Columns: []ui.Column{{Title: "Line", Tight: true}, {Title: "Why"}, {Title: "Lead"}}}
+	t := ui.Table{ID: "left", Caption: "Rows that are not imported", Columns: []ui.Column{{Title: "Line", Tight: true, Counts: true}, {Title: "Why"}, {Title: "Lead"}}}
 	for _, one := range m.Left {
 		row := ui.Row{ID: strconv.Itoa(one.Line), Name: "Line " + strconv.Itoa(one.Line), Cells: []ui.Cell{{Text: whole(int64(one.Line))}, {Text: capital(one.Reason)}, {}}}
 		if one.ExistingID != "" {

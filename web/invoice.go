@@ -15,8 +15,8 @@ func (s *server) invoice(v visit) {
 	}
 	if p.known() {
 		i.TenantID = v.r.URL.Query().Get(tenantParameter)
-		p.Shell.Title, p.Name, p.Marks = i.called(), i.called(), i.marks(dayAt(p.At))
 		client := s.clients(v, v.r.URL.Query().Get("at"), []invoiceRecord{i})[i.OrganizationID]
+		p.Shell.Title, p.Name, p.Marks = i.headed(client), i.headed(client), i.marks(dayAt(p.At))
 		p.Facts = i.facts(client, p.Place)
 		if !p.past() {
 			p.Steps = i.steps(i.TenantID, p.here)

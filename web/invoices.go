@@ -40,8 +40,19 @@ func (i invoiceRecord) called() string {
 	if i.Number > 0 {
 		return "Invoice " + whole(i.Number)
 	}
-	return strings.TrimSpace("Draft " + i.Reference)
+	return strings.TrimSpace("Draft invoice " + i.Reference)
 }
+
+// headed is what its own page is called. The mark beside it says that it is a draft; whom it is for says more.
+func (i invoiceRecord) headed(client string) string {
+	if i.Number > 0 || client == "" || client == unknownClient {
+		return i.called()
+	}
+	return "Invoice for " + client
+}
+
+// unknownClient is what one is called whose name cannot be had.
+const unknownClient = "A client"
 
 // invoiceStatuses are the statuses as marks.
 var invoiceStatuses = map[string]ui.Cell{
@@ -210,7 +221,7 @@ func (s *server) clients(v visit, at string, of []invoiceRecord) map[string]stri
 	names, wanted := map[string]string{}, map[string][]string{}
 	for _, i := range of {
 		if _, met := names[i.OrganizationID]; !met && i.OrganizationID != "" {
-			names[i.OrganizationID] = "A client"
+			names[i.OrganizationID] = unknownClient
 			wanted[i.TenantID] = append(wanted[i.TenantID], i.OrganizationID)
 		}
 	}

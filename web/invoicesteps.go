@@ -54,11 +54,11 @@ func (i invoiceRecord) steps(tenant, back string) []ui.Step {
 	draft, open := i.Status == invoice.StatusDraft, invoice.IsOpen(i.Status)
 	add(draft, stepIssue, "Issue")
 	add(draft, "edit", "Edit")
-	add(open, stepPay, "Payment")
-	add(!draft && i.Status != invoice.StatusVoid && i.Credited.Amount < i.Total.Amount, stepCredit, "Credit")
+	add(open, stepPay, "Record payment")
+	add(!draft && i.Status != invoice.StatusVoid && i.Credited.Amount < i.Total.Amount, stepCredit, "Write credit note")
 	add(i.Disputed, stepResolve, "Resolve dispute")
-	add(!i.Disputed && i.Status != invoice.StatusVoid, stepDispute, "Dispute")
-	add(draft || i.Status == invoice.StatusIssued && i.Credited.Amount == 0, stepVoid, "Void")
+	add(!i.Disputed && i.Status != invoice.StatusVoid, stepDispute, "Mark disputed")
+	add(draft || i.Status == invoice.StatusIssued && i.Credited.Amount == 0, stepVoid, "Void invoice")
 	return all
 }
 

@@ -146,6 +146,11 @@ type listPage struct {
 	status  int
 }
 
+// adds says whether the head of the list leads to the form that makes a record: an empty list asks for the first one itself.
+func (p listPage) adds() bool {
+	return p.Add.Title != "" && (len(p.Table.Rows) > 0 || !p.Table.Empty.Asks)
+}
+
 // recordList is a page of the API's list.
 type recordList[R any] struct {
 	Items      []R    `json:"items"`

@@ -26,6 +26,9 @@ var leadFields = []ui.Field{
 	{Name: "notes", Label: "Notes", Kind: "textarea"},
 }
 
+// leadNeeds says what no mark at a field can: it is one of several. The API is who checks it.
+const leadNeeds = "A lead has a name or a company, and an e-mail address or a phone number; an external id is enough for both."
+
 // leadForm asks for a lead's fields, as a function has them.
 func leadForm(title string, people colleagues, value func(name string) string) ui.Form {
 	f := ui.Form{ID: "lead", Key: newKey(), Submit: title, Fields: slices.Clone(leadFields)}
@@ -108,7 +111,7 @@ func (s *server) newLead(v visit) {
 		return ""
 	})
 	form.Action, form.Cancel = leadsPath+"/new", leadsPath
-	s.showForm(v, http.StatusOK, "Add a lead", "", form)
+	s.showForm(v, http.StatusOK, "Add a lead", leadNeeds, form)
 }
 
 func (s *server) createLead(v visit) {
@@ -119,7 +122,7 @@ func (s *server) createLead(v visit) {
 	form.Action, form.Cancel = leadsPath+"/new", leadsPath
 	body, ok := leadBody(&form, v.r.PostForm)
 	if !ok {
-		s.showForm(v, http.StatusUnprocessableEntity, "Add a lead", "", form)
+		s.showForm(v, http.StatusUnprocessableEntity, "Add a lead", leadNeeds, form)
 		return
 	}
 	for name, value := range body {
@@ -134,7 +137,7 @@ func (s *server) createLead(v visit) {
 	var made leadRecord
 	if a.status >= http.StatusBadRequest || a.decode(&made) != nil {
 		refuse(v, leadKind, &form, a)
-		s.showForm(v, failed(a), "Add a lead", "", form)
+		s.showForm(v, failed(a), "Add a lead", leadNeeds, form)
 		return
 	}
 	finish(v, a, leadsPath+"/"+made.ID, "created")
@@ -145,7 +148,7 @@ func (s *server) editLead(v visit) {
 	if !ok {
 		return
 	}
-	s.showForm(v, http.StatusOK, "Edit "+l.called(), "", l.editForm(s.people(v), l.field))
+	s.showForm(v, http.StatusOK, "Edit "+l.called(), leadNeeds, l.editForm(s.people(v), l.field))
 }
 
 // editForm asks for a lead's fields, and is good for the lead's version alone.
@@ -168,7 +171,7 @@ func (s *server) updateLead(v visit) {
 	body, ok := leadBody(&form, v.r.PostForm)
 	if !ok {
 		form.Hidden[0].Title = v.r.PostForm.Get(versionField)
-		s.showForm(v, http.StatusUnprocessableEntity, "Edit "+l.called(), "", form)
+		s.showForm(v, http.StatusUnprocessableEntity, "Edit "+l.called(), leadNeeds, form)
 		return
 	}
 	a := s.command(v, http.MethodPatch, leadsAPI+"/"+l.ID, body, header{matchHeader, `"v` + v.r.PostForm.Get(versionField) + `"`})
@@ -184,5 +187,5 @@ func (s *server) updateLead(v visit) {
 		form.Hidden[0].Title = v.r.PostForm.Get(versionField)
 		refuse(v, leadKind, &form, a)
 	}
-	s.showForm(v, failed(a), "Edit "+l.called(), "", form)
+	s.showForm(v, failed(a), "Edit "+l.called(), leadNeeds, form)
 }

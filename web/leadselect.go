@@ -20,7 +20,7 @@ const (
 )
 
 // selectedSteps are what can be done with several leads at once. What makes other records of a lead is done one by one.
-var selectedSteps = []ui.Option{{Value: stepContact, Title: "Contacted"}, {Value: stepQualify, Title: "Qualify"}, {Value: stepDisqualify, Title: "Disqualify"}}
+var selectedSteps = []ui.Option{{Value: stepContact, Title: titleContact}, {Value: stepQualify, Title: "Qualify"}, {Value: stepDisqualify, Title: "Disqualify"}}
 
 // leadsWere says what a step did to some leads.
 func leadsWere(n int, step string) string {

@@ -21,6 +21,9 @@ const (
 	stepRestore    = "restore"
 )
 
+// titleContact names the step as something to do: beside a status, a word that is one reads like another.
+const titleContact = "Mark contacted"
+
 // leadSteps are what can be done with a lead, the likeliest first. Back is where each leads back to.
 func leadSteps(l leadRecord, back string) []ui.Step {
 	address := func(step string) string {
@@ -29,7 +32,7 @@ func leadSteps(l leadRecord, back string) []ui.Step {
 	posts := func(step, title string) ui.Step {
 		return ui.Step{Title: title, Address: leadsPath + "/" + l.ID + "/" + step, Posts: true, Key: newKey(), Back: back}
 	}
-	contact, qualify, archive := posts(stepContact, "Contacted"), posts(stepQualify, "Qualify"), posts(stepArchive, "Archive")
+	contact, qualify, archive := posts(stepContact, titleContact), posts(stepQualify, "Qualify"), posts(stepArchive, "Archive")
 	convert, edit := ui.Step{Title: "Convert", Address: address(stepConvert)}, ui.Step{Title: "Edit", Address: address("edit")}
 	disqualify := ui.Step{Title: "Disqualify", Address: address(stepDisqualify)}
 	switch {

@@ -128,7 +128,7 @@ func (p *portal) menu(here, role string) []entry {
 		if !sc.offered(p, role) || sc.icon == "" {
 			continue
 		}
-		if sc.path == here || strings.HasPrefix(here, sc.path+"/") {
+		if sc.path == here || strings.HasPrefix(here, p.below(sc.path)) {
 			if nearest < 0 || len(sc.path) > len(all[nearest].Path) {
 				nearest = len(all)
 			}
@@ -149,6 +149,14 @@ type Screen struct {
 	Portal string // empty: everybody's
 	Path   string // as the router knows it: {id} stands for what a link names
 	Tries  []string
+}
+
+// below begins the addresses that belong to a screen of the menu. Below a portal's home lie all of its screens: its figures alone are of it.
+func (p *portal) below(path string) string {
+	if path == p.Home {
+		return p.figurePath("")
+	}
+	return path + "/"
 }
 
 // Screens are the screens that can be read, in the order of the list.

@@ -34,12 +34,15 @@ func (a *account) read(from *answer) bool {
 	return true
 }
 
-// shown is what the header calls somebody.
+// shown is what somebody is called.
 func (a account) shown() string {
-	if a.Name != "" {
-		return a.Name
+	switch {
+	case a.Name == "":
+		return a.Email
+	case a.TenantID == "" && a.Name == a.Role: // it was made without a name, for a portal
+		return capital(a.Role) + " staff"
 	}
-	return a.Email
+	return a.Name
 }
 
 // signIn is the form as somebody left it. The password is never sent back.

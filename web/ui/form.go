@@ -61,6 +61,27 @@ func (f Form) groups() [][]Field {
 	return all
 }
 
+// mark is the word beside a field's name. What most fields are is left unsaid: where most are required, those that are not are marked, else
+// those that are. What cannot be changed counts for neither.
+func (f Form) mark(field Field) string {
+	required, asked := 0, 0
+	for _, one := range f.Fields {
+		if !one.ReadOnly {
+			asked++
+		}
+		if one.Required && !one.ReadOnly {
+			required++
+		}
+	}
+	switch most := 2*required > asked; {
+	case field.ReadOnly, field.Required == most:
+		return ""
+	case field.Required:
+		return "required"
+	}
+	return "optional"
+}
+
 // called is what a field is called where its group does not stand beside it.
 func (f Field) called() string {
 	if f.Group != "" {

@@ -42,3 +42,6 @@ func Moment(t time.Time) string {
 
 // Hour is the same without its day, where the page says that elsewhere.
 func Hour(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
+
+// minute is when a tile held: as short as it can be, because each of them says it. Its title has the rest.
+func minute(t time.Time) string { return t.UTC().Format("15:04") + " UTC" }

@@ -169,6 +169,7 @@ type Column struct {
 	Number     bool // stands right, figure below figure
 	Tight      bool // never broken over lines
 	Sorts      bool
+	Counts     bool // first, it numbers the rows: a card has its title before the number, which alone says nothing
 }
 
 // Row is one record.

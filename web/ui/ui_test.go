@@ -132,11 +132,20 @@ func TestAFieldIsToldWithItsHintAndItsError(t *testing.T) {
 	for _, want := range []string{
 		"2 fields need your attention", `autofocus id="f-summary"`, `<a href="#f-a">A: e</a>`, `aria-describedby="f-a-hint f-a-error"`, `id="f-a-hint"`, `id="f-a-error"`,
 		`aria-invalid="true"`, `value="&#34;&gt;&lt;script&gt;"`, `<option value="2" selected>`, `name="idempotencyKey" value="k-1"`, `<label for="f-a">`, `&lt;/textarea&gt;`,
-		`type="checkbox" value="yes" checked`, `type="radio" name="e" value="1" checked`, "optional",
+		`type="checkbox" value="yes" checked`, `type="radio" name="e" value="1" checked`, `A <span class="muted">required</span>`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in %s", want, got)
 		}
+	}
+	if strings.Contains(got, "optional") {
+		t.Error("where most fields are optional, each of them says so")
+	}
+	for i := range 3 {
+		f.Fields[i].Required = true
+	}
+	if got := render(t, FormOf(f)); strings.Contains(got, ">required<") || strings.Count(got, ">optional<") != 2 {
+		t.Errorf("where most fields are required, the others are not told apart: %s", got)
 	}
 	f.Fields = f.Fields[2:]
 	if got := render(t, FormOf(f)); strings.Contains(got, "alert") || strings.Contains(got, "aria-invalid") {
