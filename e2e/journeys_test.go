@@ -23,7 +23,7 @@ func TestLeadByKeys(t *testing.T) {
 
 	b.press("n")
 	b.await("the form", `document.querySelector("dialog[open] [data-form]")`)
-	if f := b.focused(); f.Name != "Name optional" {
+	if f := b.focused(); f.Name != "Name" {
 		t.Errorf("the form begins at %q", f.Name)
 	}
 	b.accessible("a form", everything)
