@@ -125,7 +125,7 @@ func TestAnInvoiceIsWorkedOnByForms(t *testing.T) {
 	}
 	first, text := p.page(list+"/new", form)
 	again, _ := p.page(list+"/new", form)
-	if first.Path != again.Path || !strings.Contains(text, "Draft Order &lt;7&gt;") || !strings.Contains(text, "26.264 KWD") { // 25.0125 and its tax of 1.25065, each rounded
+	if first.Path != again.Path || !strings.Contains(text, "<h1>Invoice for Fabrikam Fibre") || !strings.Contains(text, "Order &lt;7&gt;") || !strings.Contains(text, "26.264 KWD") { // 25.0125 and its tax of 1.25065, each rounded
 		t.Fatalf("drafted at %s and %s:\n%s", first, again, text)
 	}
 	for _, c := range []struct {
