@@ -38,7 +38,7 @@ func (l *Log) enqueue(ctx context.Context, a Append) (*pending, error) {
 
 // wait is for the answer, or until the caller has no time for it any more; what is queued happens all the same.
 func (p *pending) wait(ctx context.Context) (Outcome, error) {
-	p.flusher.lead(ctx, p)
+	p.flusher.sendAlone(ctx, p)
 	select { // an answer that is there comes before the end of the caller's time
 	case r := <-p.answer:
 		return r.outcome, r.err

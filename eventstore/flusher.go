@@ -52,9 +52,9 @@ func (f *flusher) run(ctx context.Context) {
 	}
 }
 
-// lead sends an append from its caller's goroutine, where that is alone. One that does not succeed at once is left to the flusher,
+// sendAlone sends an append from its caller's goroutine, where that is alone. One that does not succeed at once is left to the flusher,
 // which has patience for it.
-func (f *flusher) lead(ctx context.Context, p *pending) {
+func (f *flusher) sendAlone(ctx context.Context, p *pending) {
 	if !f.lane.queue.alone(p) {
 		return
 	}

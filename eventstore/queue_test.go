@@ -110,7 +110,7 @@ func TestWhatALoneCallerCannotSendIsLeft(t *testing.T) {
 					t.Errorf("%s: sent: %v", name, down)
 				}
 			}()
-			f.lead(t.Context(), p)
+			f.sendAlone(t.Context(), p)
 		}()
 		if !signalled(&f.lane.queue) {
 			t.Errorf("%s: the flusher is not told", name)
