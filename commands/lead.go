@@ -139,35 +139,30 @@ func (c *Commands) moveLeadKeys(d *eventstore.Decision, by Caller, at eventstore
 
 // ArchiveLead puts the lead away. Its keys are free from then on: another lead may have them.
 func (c *Commands) ArchiveLead(ctx context.Context, by Caller, id string) (eventstore.Outcome, error) {
-	return c.shelveLead(ctx, by, id, lead.Archive{})
+	return c.shelveLead(ctx, by, id, lead.Archive{}, true)
 }
 
 // RestoreLead brings an archived lead back, unless another one has a key of it by now.
 func (c *Commands) RestoreLead(ctx context.Context, by Caller, id string) (eventstore.Outcome, error) {
-	return c.shelveLead(ctx, by, id, lead.Restore{})
-}
-
-// shelving is [lead.Archive] or [lead.Restore].
-type shelving interface {
-	Decide(s lead.State) ([]lead.Event, error)
+	return c.shelveLead(ctx, by, id, lead.Restore{}, false)
 }
 
 // shelveLead archives or restores. A lead has its keys exactly while it is not archived.
-func (c *Commands) shelveLead(ctx context.Context, by Caller, id string, command shelving) (eventstore.Outcome, error) {
+func (c *Commands) shelveLead(ctx context.Context, by Caller, id string, command interface {
+	Decide(s lead.State) ([]lead.Event, error)
+}, archived bool) (eventstore.Outcome, error) {
 	at := eventstore.Stream(lead.Stream(id))
 	return c.update(ctx, by, []eventstore.Stream{at}, func(ctx context.Context, d *eventstore.Decision) error {
 		state, err := existing[lead.State](ctx, d, by, at)
 		if err != nil {
 			return err
 		}
-		events, err := command.Decide(state)
-		if err != nil || len(events) == 0 {
-			return err
-		}
 		if err := apply(d, at, state, command); err != nil {
 			return err
 		}
-		return c.moveLeadKeys(d, by, at, state.Held(), domain.Fold(state, events...).Held())
+		after := state
+		after.Archived = archived
+		return c.moveLeadKeys(d, by, at, state.Held(), after.Held())
 	})
 }
 

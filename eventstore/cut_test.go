@@ -2,6 +2,7 @@ package eventstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -202,4 +203,33 @@ func newCutStore(t *testing.T) *cutStore {
 	s.node = s.store.node(s.network.settings)
 	t.Cleanup(s.network.hangUp)
 	return s
+}
+
+// A connection on which a batch was given up may lead to a server that will never write; the next batch asks for another.
+func TestAServerThatCannotWriteIsLeft(t *testing.T) {
+	s := newStore(t, 1)
+	node, admin := s.node(nil), s.admin()
+	run := func(sql string) {
+		t.Helper()
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tenant := uuid.New()
+	s.must(notes(tenant, "note-1", 0, "x"))
+	run(`do $$ begin execute format('alter database %I set default_transaction_read_only = on', current_database()); end $$`) // as a standby is, for who connects now
+	run(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`)
+	var all sync.WaitGroup
+	for n := range 8 { // while the first is tried the others become a batch, which is the last to be given up
+		all.Go(func() {
+			if _, err := node.Append(t.Context(), notes(tenant, eventstore.Stream(fmt.Sprint("note-2", n)), 0, "x")); !errors.Is(err, eventstore.ErrUnavailable) {
+				t.Errorf("a standby took it: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	run(`do $$ begin execute format('alter database %I reset default_transaction_read_only', current_database()); end $$`)
+	if _, err := node.Append(t.Context(), notes(tenant, "note-1", 1, "x")); err != nil {
+		t.Errorf("when another server takes over: %v", err)
+	}
 }

@@ -162,3 +162,40 @@ func TestALeadStaysForAReason(t *testing.T) {
 		t.Errorf("taken back: %+v, %v", r.counts, err)
 	}
 }
+
+// One who was silent for so long that another began anew neither adds to what the other keeps nor forgets it.
+func TestAWorkerThatWasFencedOffChangesNothing(t *testing.T) {
+	use := opened(t)
+	d := NewDesk(use, eventstore.NewMasterKey().AEAD("import"), slog.New(slog.DiscardHandler))
+	kind, _ := KindNamed("leads")
+	by := commands.Caller{Tenant: uuid.Max, Actor: eventstore.Actor{Kind: "user", ID: "a", Via: "test"}, ID: uuid.New(), Fingerprint: []byte("f")}
+	is, err := d.Receive(t.Context(), by, Upload{Options: Options{Kind: kind, Form: CSV, Layout: time.DateOnly}, Then: ActionPlan, Body: strings.NewReader("name\nAda\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	early, late := d.partsOf(is.ID, "kept", uuid.New()), d.partsOf(is.ID, "kept", uuid.New())
+	begins := func(p *parts) {
+		t.Helper()
+		if _, err := use.Pool.Exec(t.Context(), `update app.import set worker = $2 where id = $1`, is.ID, p.worker); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.clear(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.write(t.Context(), []byte("of "+p.worker.String())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begins(early)
+	begins(late)
+	if err := early.clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := early.write(t.Context(), []byte("more")); !errors.Is(err, errFenced) {
+		t.Errorf("it wrote: %v", err)
+	}
+	kept := d.partsOf(is.ID, "kept", uuid.Nil)
+	if text, err := kept.read(t.Context()); err != nil || string(text) != "of "+late.worker.String() {
+		t.Errorf("kept is %q, %v", text, err)
+	}
+}
