@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/chromedp"
@@ -79,6 +78,7 @@ func TestForbidden(t *testing.T) {
 func TestLoading(t *testing.T) {
 	t.Parallel()
 	b := person(t, "client", views[0])
+	release := b.holdForms()
 	b.get("/leads?source=loading")
 	b.press("n")
 	b.await("the form", `document.querySelector("dialog[open] [data-form]")`)
@@ -87,7 +87,6 @@ func TestLoading(t *testing.T) {
 	b.press("loading")
 	b.tabTo("E-mail")
 	b.press("slow@loading.example")
-	b.late(5 * time.Second)
 	b.press(kb.Enter)
 	const busy = `document.querySelector("dialog[open] button[type=submit]")?.ariaBusy === "true"`
 	b.await("the busy button", busy)
@@ -96,6 +95,7 @@ func TestLoading(t *testing.T) {
 		t.Error("the button is free before the answer is there")
 	}
 	b.press(kb.Enter)
+	release()
 	b.reach("/leads/[0-9a-f-]+")
 	b.get("/leads?source=loading")
 	if rows := eval[int](b, "rows", `document.querySelectorAll("tbody tr").length`); rows != 1 {
@@ -104,22 +104,27 @@ func TestLoading(t *testing.T) {
 	b.quiet(t)
 }
 
-// late has every form of the tab wait before it is sent. Chromiums differ in how a slow line is asked of them, and not in this.
-func (b *tab) late(wait time.Duration) {
+// holdForms has every form of the pages that the tab opens from now on wait until it is released; a page that is open already may send one
+// by a way that is not watched. Chromiums differ in how a slow line is asked of them, and not in this.
+func (b *tab) holdForms() (release func()) {
 	b.t.Helper()
+	released := make(chan struct{})
 	b.must("watch requests", chromedp.Listen(b.ctx, func(event any) {
 		if paused, ok := event.(*fetch.EventRequestPaused); ok {
-			pause := time.Duration(0)
-			if paused.Request.Method == "POST" {
-				pause = wait
-			}
-			time.AfterFunc(pause, func() {
+			go func() {
+				if paused.Request.Method == "POST" {
+					select {
+					case <-released:
+					case <-b.ctx.Done():
+					}
+				}
 				_, _ = chromedp.Call(b.ctx, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: paused.RequestID}) // the tab may be gone
-			})
+			}()
 		}
 	}))
 	_, err := chromedp.Call(b.ctx, fetch.Enable, fetch.EnableParams{})
-	b.must("a slow line", err)
+	b.must("hold forms", err)
+	return func() { close(released) }
 }
 
 // naughty are names that break pages which take text for anything else.
