@@ -24,7 +24,7 @@ import (
 var totals = projection.Projection{
 	Name: "totals", Version: 1, Types: []string{qualified{}.Type()},
 	Schema: `create table total (tenant uuid not null, name text primary key, events bigint not null, amount bigint not null)`,
-	Fold: func(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
+	Fold: func(_ context.Context, _ *pgx.Conn, batch []projection.Recorded, writes *pgx.Batch) error {
 		type sum struct{ events, amount int64 }
 		sums := map[string]sum{}
 		for _, r := range batch {
@@ -40,10 +40,10 @@ var totals = projection.Projection{
 		for name, s := range sums {
 			names, events, amounts = append(names, name), append(events, s.events), append(amounts, s.amount)
 		}
-		_, err := tx.Exec(ctx, `insert into total (tenant, name, events, amount) select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[])
+		writes.Queue(`insert into total (tenant, name, events, amount) select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[])
 			on conflict (name) do update set events = total.events + excluded.events, amount = total.amount + excluded.amount`,
 			uuid.Nil, names, events, amounts)
-		return err
+		return nil
 	},
 }
 

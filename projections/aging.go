@@ -29,13 +29,13 @@ func Aging(ctx context.Context, r *projection.Reader, q projection.Query, m Mome
 	}
 	total = Age{Bucket: "total", Amounts: []money.Amount{}}
 	q.Projection = Figures.Name
-	cursor, err = r.Read(ctx, q, func(ctx context.Context, tx pgx.Tx) error {
-		if err := m.pin(ctx, tx); err != nil {
+	cursor, err = r.Read(ctx, q, func(ctx context.Context, db *pgx.Conn) error {
+		if err := m.pin(ctx, db); err != nil {
 			return err
 		}
 		for _, measure := range []string{"open", "receivable"} {
 			from, args := sum{measure: measure}.summed(q.Tenant, m)
-			rows, err := tx.Query(ctx, `select anchor_on, currency, sum(delta)::bigint from `+from+` group by anchor_on, currency having sum(delta) <> 0 order by currency`, *args...)
+			rows, err := db.Query(ctx, `select anchor_on, currency, sum(delta)::bigint from `+from+` group by anchor_on, currency having sum(delta) <> 0 order by currency`, *args...)
 			if err != nil {
 				return err
 			}

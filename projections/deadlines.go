@@ -28,8 +28,8 @@ func MissedBy(ctx context.Context, r *projection.Reader, now time.Time, behind *
 		args = append(args, behind.Deadline, behind.ID)
 	}
 	var found []Missed
-	_, err := r.Read(ctx, projection.Query{Projection: Records.Name}, func(ctx context.Context, tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sql+` order by next_breach, item.id limit $2`, args...)
+	_, err := r.Read(ctx, projection.Query{Projection: Records.Name}, func(ctx context.Context, db *pgx.Conn) error {
+		rows, err := db.Query(ctx, sql+` order by next_breach, item.id limit $2`, args...)
 		if err != nil {
 			return err
 		}

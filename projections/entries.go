@@ -63,7 +63,7 @@ func (es *batchEntries) add(r projection.Recorded, c change) error {
 	return nil
 }
 
-func foldFigures(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
+func foldFigures(_ context.Context, _ *pgx.Conn, batch []projection.Recorded, writes *pgx.Batch) error {
 	es := batchEntries{open: map[account]*entry{}, days: daysOf{}}
 	for _, r := range batch {
 		changes := meanings[r.Type]
@@ -79,18 +79,17 @@ func foldFigures(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) er
 			}
 		}
 	}
-	var all pgx.Batch // one way to the server and back for the three of them
-	addPresence(&all, batch)
+	addPresence(writes, batch)
 	if len(es.all) > 0 {
-		es.enter(&all, batch[0].Lane)
-		es.balance(&all)
+		es.enter(writes, batch[0].Lane)
+		es.balance(writes)
 	}
-	return tx.SendBatch(ctx, &all).Close()
+	return nil
 }
 
 // enter sends the arrays of all entries as one, and lets the server cut it: it has no array of arrays of different lengths.
 // Dates go as days and ids as they are: to make text of them costs more than all the rest.
-func (es *batchEntries) enter(all *pgx.Batch, lane int) {
+func (es *batchEntries) enter(writes *pgx.Batch, lane int) {
 	n := len(es.all)
 	tenants := make([][16]byte, 0, n) // as uuid.UUID they would travel as text
 	measures, currencies := make([]string, 0, n), make([]string, 0, n)
@@ -105,14 +104,14 @@ func (es *batchEntries) enter(all *pgx.Batch, lane int) {
 		positions, recorded, deltas = append(positions, e.positions...), append(recorded, e.recorded...), append(deltas, e.deltas...)
 		untils = append(untils, int32(len(positions)))
 	}
-	all.Queue(`insert into entry (tenant, measure, currency, effective_on, anchor_on, lane, last, delta, positions, recorded, deltas)
+	writes.Queue(`insert into entry (tenant, measure, currency, effective_on, anchor_on, lane, last, delta, positions, recorded, deltas)
 		select t, m, c, date 'epoch' + e, date 'epoch' + a, $9, ($10::bigint[])[u], s, ($10::bigint[])[f:u], ($11::timestamptz[])[f:u], ($12::bigint[])[f:u]
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::integer[], $6::bigint[], $7::integer[], $8::integer[]) _(t, m, c, e, a, s, f, u)`,
 		tenants, measures, currencies, effective, anchors, sums, froms, untils, int16(lane), positions, recorded, deltas)
 }
 
 // balance adds the entries up by day. Lanes add to the same rows, all in one order, so that none waits for one that waits for it.
-func (es *batchEntries) balance(all *pgx.Batch) {
+func (es *batchEntries) balance(writes *pgx.Batch) {
 	sums := make(map[account]int64, len(es.all))
 	for _, e := range es.all {
 		sums[e.account] += e.delta
@@ -125,7 +124,7 @@ func (es *batchEntries) balance(all *pgx.Batch) {
 		tenants, measures, currencies = append(tenants, a.tenant), append(measures, a.measure), append(currencies, a.currency)
 		effective, anchors, deltas = append(effective, a.effective), append(anchors, a.anchor), append(deltas, delta)
 	}
-	all.Queue(`insert into balance (tenant, measure, currency, effective_on, anchor_on, delta)
+	writes.Queue(`insert into balance (tenant, measure, currency, effective_on, anchor_on, delta)
 		select t, m, c, date 'epoch' + e, date 'epoch' + a, d
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::integer[], $6::bigint[]) _(t, m, c, e, a, d) order by m, t, c, e, a
 		on conflict (measure, tenant, currency, effective_on, anchor_on) do update set delta = balance.delta + excluded.delta`,
@@ -158,7 +157,7 @@ func day(t time.Time) int32 {
 	return int32(n / seconds)
 }
 
-func addPresence(all *pgx.Batch, batch []projection.Recorded) {
+func addPresence(writes *pgx.Batch, batch []projection.Recorded) {
 	type presence struct {
 		tenant      uuid.UUID
 		day         int32
@@ -180,7 +179,7 @@ func addPresence(all *pgx.Batch, batch []projection.Recorded) {
 		tenants, days, kinds, actors = append(tenants, p.tenant), append(days, p.day), append(kinds, p.kind), append(actors, p.actor)
 		lanes, positions, recorded = append(lanes, int16(r.Lane)), append(positions, r.Position), append(recorded, r.RecordedAt)
 	}
-	all.Queue(`insert into presence (tenant, day, actor_kind, actor, lane, position, recorded_at)
+	writes.Queue(`insert into presence (tenant, day, actor_kind, actor, lane, position, recorded_at)
 		select t, date 'epoch' + d, k, a, l, p, r
 		from unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::smallint[], $6::bigint[], $7::timestamptz[]) _(t, d, k, a, l, p, r) order by d, t, k, a
 		on conflict (day, tenant, actor_kind, actor) do update set position = excluded.position, recorded_at = excluded.recorded_at

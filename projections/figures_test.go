@@ -173,8 +173,8 @@ func TestFiguresAsOfAnyEventOfAnEntry(t *testing.T) {
 	}
 	query := projection.Query{Projection: "figures", Tenant: a, After: now, Wait: 10 * time.Second}
 	var rows, largest int
-	if _, err := h.reader.Read(t.Context(), query, func(ctx context.Context, tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `select count(*), max(cardinality(positions)) from entry where measure = 'leads'`).Scan(&rows, &largest)
+	if _, err := h.reader.Read(t.Context(), query, func(ctx context.Context, db *pgx.Conn) error {
+		return db.QueryRow(ctx, `select count(*), max(cardinality(positions)) from entry where measure = 'leads'`).Scan(&rows, &largest)
 	}); err != nil {
 		t.Fatal(err)
 	}

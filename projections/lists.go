@@ -217,8 +217,8 @@ func (l List) Read(ctx context.Context, r *projection.Reader, q projection.Query
 	sql := fmt.Sprintf("select tenant, id::text, %s::text from %s where %s order by item.%s%s, item.id%s limit $%d",
 		l.sort.name, from, strings.Join(l.where, " and "), l.sort.name, direction, direction, len(l.args))
 	var rows []Row
-	cursor, err := r.Read(ctx, q, func(ctx context.Context, tx pgx.Tx) error {
-		found, err := tx.Query(ctx, sql, l.args...)
+	cursor, err := r.Read(ctx, q, func(ctx context.Context, db *pgx.Conn) error {
+		found, err := db.Query(ctx, sql, l.args...)
 		if err != nil {
 			return err
 		}
@@ -234,8 +234,8 @@ func (l List) Read(ctx context.Context, r *projection.Reader, q projection.Query
 // TenantOf is whose a record is, among all tenants; uuid.Nil where the read model knows none. What the platform itself bills is no tenant's.
 func TenantOf(ctx context.Context, r *projection.Reader, q projection.Query, kind, id string) (tenant uuid.UUID, err error) {
 	q.Projection = Records.Name
-	_, err = r.Read(ctx, q, func(ctx context.Context, tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, "select tenant from item where id = $1 and until is null and kind = $2 and tenant <> $3", id, kind, eventstore.ProviderSpace).Scan(&tenant)
+	_, err = r.Read(ctx, q, func(ctx context.Context, db *pgx.Conn) error {
+		err := db.QueryRow(ctx, "select tenant from item where id = $1 and until is null and kind = $2 and tenant <> $3", id, kind, eventstore.ProviderSpace).Scan(&tenant)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}

@@ -61,11 +61,15 @@ func comesBack(t *testing.T, conn *pgx.Conn, bit string) {
 	ended := int64(9)
 	before := *want
 	before.Since, before.Until, before.Facets = 5, &ended, facets{}
-	if err := beginRows(ctx, tx, []*recordRow{&before, want}); err != nil {
+	var writes pgx.Batch
+	if err := beginRows(&writes, []*recordRow{&before, want}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.SendBatch(ctx, &writes).Close(); err != nil {
 		t.Fatal(err)
 	}
 	key := recordKey{want.Tenant, want.ID}
-	got, err := openRows(ctx, tx, []projection.Recorded{{Event: eventstore.Event{Tenant: key.tenant, Stream: eventstore.Stream("kind-" + key.id), Version: 2}}})
+	got, err := openRows(ctx, tx.Conn(), []projection.Recorded{{Event: eventstore.Event{Tenant: key.tenant, Stream: eventstore.Stream("kind-" + key.id), Version: 2}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +81,7 @@ func comesBack(t *testing.T, conn *pgx.Conn, bit string) {
 	if !reflect.DeepEqual(got[key], want) {
 		t.Fatalf("got\n%+v, want\n%+v", got[key], want)
 	}
-	if err := beginRows(ctx, tx, []*recordRow{{ID: "no id", Kind: "kind"}}); err == nil {
+	if err := beginRows(&writes, []*recordRow{{ID: "no id", Kind: "kind"}}); err == nil {
 		t.Fatal("what has no id was taken")
 	}
 }

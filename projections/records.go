@@ -164,8 +164,8 @@ type recordKey struct {
 	id     string
 }
 
-func foldRecords(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
-	open, err := openRows(ctx, tx, batch)
+func foldRecords(ctx context.Context, read *pgx.Conn, batch []projection.Recorded, writes *pgx.Batch) error {
+	open, err := openRows(ctx, read, batch)
 	if err != nil {
 		return err
 	}
@@ -192,14 +192,12 @@ func foldRecords(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) er
 		open[key] = &next
 		begun = append(begun, &next)
 	}
-	if err := endRows(ctx, tx, ended); err != nil {
-		return err
-	}
-	return beginRows(ctx, tx, begun)
+	endRows(writes, ended)
+	return beginRows(writes, begun)
 }
 
 // beginRows sends a column at a time: rows as JSON cost the server three times as much.
-func beginRows(ctx context.Context, tx pgx.Tx, rows []*recordRow) error {
+func beginRows(writes *pgx.Batch, rows []*recordRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -220,7 +218,7 @@ func beginRows(ctx context.Context, tx pgx.Tx, rows []*recordRow) error {
 			return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()}
 		})
 	}
-	_, err := tx.Exec(ctx, `insert into item (tenant, id, kind, lane, since, until, created_at, archived, disputed, score, amount, number,
+	writes.Queue(`insert into item (tenant, id, kind, lane, since, until, created_at, archived, disputed, score, amount, number,
 			status, source, severity, owner_id, organization_id, contact_id, name, words, day, issued,
 			response_breached, resolve_breached, respond_by, resolve_by, next_breach, due)
 		select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::boolean[], $9::boolean[],
@@ -240,7 +238,7 @@ func beginRows(ctx context.Context, tx pgx.Tx, rows []*recordRow) error {
 		moment(func(f *facets) time.Time { return f.RespondBy }), moment(func(f *facets) time.Time { return f.ResolveBy }),
 		moment(func(f *facets) time.Time { return f.deadlines().NextBreach() }),
 		columnOf(rows, func(r *recordRow) pgtype.Timestamptz { return orNever(r.Facets.deadlines().Due()) }))
-	return err
+	return nil
 }
 
 func columnOf[T any](rows []*recordRow, of func(*recordRow) T) []T {
@@ -252,7 +250,7 @@ func columnOf[T any](rows []*recordRow, of func(*recordRow) T) []T {
 }
 
 // openRows are the rows that hold now, of the records that the batch is about. A record that begins in the batch has none.
-func openRows(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) (map[recordKey]*recordRow, error) {
+func openRows(ctx context.Context, read *pgx.Conn, batch []projection.Recorded) (map[recordKey]*recordRow, error) {
 	open := map[recordKey]*recordRow{}
 	var tenants []uuid.UUID
 	var ids []string
@@ -269,7 +267,7 @@ func openRows(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) (map[
 	if len(ids) == 0 {
 		return open, nil
 	}
-	rows, err := tx.Query(ctx, `select to_json(r) from unnest($1::uuid[], $2::text[]) w(tenant, id)
+	rows, err := read.Query(ctx, `select to_json(r) from unnest($1::uuid[], $2::text[]) w(tenant, id)
 		cross join lateral (select r.* from item r where r.tenant = w.tenant and r.id = w.id::uuid and r.until is null limit 1) r`, tenants, ids)
 	if err != nil {
 		return nil, err
@@ -286,15 +284,14 @@ func openRows(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) (map[
 	return open, err
 }
 
-func endRows(ctx context.Context, tx pgx.Tx, ended []*recordRow) error {
+func endRows(writes *pgx.Batch, ended []*recordRow) {
 	if len(ended) == 0 {
-		return nil
+		return
 	}
 	tenants, ids, until := make([]uuid.UUID, len(ended)), make([]string, len(ended)), make([]int64, len(ended))
 	for i, r := range ended {
 		tenants[i], ids[i], until[i] = r.Tenant, r.ID, *r.Until
 	}
-	_, err := tx.Exec(ctx, `update item r set until = w.until from unnest($1::uuid[], $2::uuid[], $3::bigint[]) w(tenant, id, until)
+	writes.Queue(`update item r set until = w.until from unnest($1::uuid[], $2::uuid[], $3::bigint[]) w(tenant, id, until)
 		where r.tenant = w.tenant and r.id = w.id and r.until is null`, tenants, ids, until)
-	return err
 }

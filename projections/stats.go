@@ -42,11 +42,11 @@ type Moment struct {
 }
 
 // pin says which part of the log a snapshot reflects, where the moment does not.
-func (m *Moment) pin(ctx context.Context, tx pgx.Tx) error {
+func (m *Moment) pin(ctx context.Context, db *pgx.Conn) error {
 	if m.upTo = m.At; m.At != nil {
 		return nil
 	}
-	rows, err := tx.Query(ctx, `select c.lane, c.position from log.projection p join log.checkpoint c on c.projection = p.name and c.generation = p.generation
+	rows, err := db.Query(ctx, `select c.lane, c.position from log.projection p join log.checkpoint c on c.projection = p.name and c.generation = p.generation
 		where p.name = $1`, Figures.Name)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func unknown(name, unit, reason string) spec { return spec{name: name, unit: uni
 
 // unmeasured is a gauge that nobody reads yet.
 func unmeasured(name, unit, reason string) spec {
-	return spec{name: name, unit: unit, gauge: func(context.Context, pgx.Tx, uuid.UUID, Moment) (any, string, error) { return nil, reason, nil }}
+	return spec{name: name, unit: unit, gauge: func(context.Context, *pgx.Conn, uuid.UUID, Moment) (any, string, error) { return nil, reason, nil }}
 }
 
 const (
@@ -129,9 +129,9 @@ func Stats(ctx context.Context, r *projection.Reader, portal string, q projectio
 	}
 	q.Projection = Figures.Name
 	figures := make(map[string]Figure, len(specs))
-	cursor, err := r.Read(ctx, q, func(ctx context.Context, tx pgx.Tx) error {
+	cursor, err := r.Read(ctx, q, func(ctx context.Context, db *pgx.Conn) error {
 		if m.At != nil || slices.ContainsFunc(specs, spec.placed) {
-			if err := m.pin(ctx, tx); err != nil {
+			if err := m.pin(ctx, db); err != nil {
 				return err
 			}
 		}
@@ -140,11 +140,11 @@ func Stats(ctx context.Context, r *projection.Reader, portal string, q projectio
 		tell := make([]func() Figure, len(specs))
 		for i, s := range specs {
 			var err error
-			if tell[i], err = s.ask(ctx, tx, &sums, q.Tenant, m); err != nil {
+			if tell[i], err = s.ask(ctx, db, &sums, q.Tenant, m); err != nil {
 				return fmt.Errorf("figure %s: %w", s.name, err)
 			}
 		}
-		if err := tx.SendBatch(ctx, &sums).Close(); err != nil {
+		if err := db.SendBatch(ctx, &sums).Close(); err != nil {
 			return fmt.Errorf("figures of %s: %w", portal, err)
 		}
 		for i, s := range specs {
@@ -159,12 +159,12 @@ func Stats(ctx context.Context, r *projection.Reader, portal string, q projectio
 }
 
 // ask puts the figure's sums into a batch; tell makes the figure of them, when the batch was read.
-func (s spec) ask(ctx context.Context, tx pgx.Tx, sums *pgx.Batch, tenant uuid.UUID, m Moment) (tell func() Figure, err error) {
+func (s spec) ask(ctx context.Context, db *pgx.Conn, sums *pgx.Batch, tenant uuid.UUID, m Moment) (tell func() Figure, err error) {
 	f := Figure{Unit: s.unit, Source: "log", Reason: s.reason}
 	tell = func() Figure { return f }
 	if s.gauge != nil {
 		f.Source = "gauge"
-		f.Value, f.Reason, err = s.gauge(ctx, tx, tenant, m)
+		f.Value, f.Reason, err = s.gauge(ctx, db, tenant, m)
 		return tell, err
 	}
 	if !s.known() {

@@ -196,19 +196,19 @@ func Why(ctx context.Context, r *projection.Reader, p Part, q projection.Query, 
 	why := Reasons{Money: s.unit == "money" && part != Denominator}
 	q.Projection = Figures.Name
 	var err error
-	why.Cursor, err = r.Read(ctx, q, func(ctx context.Context, tx pgx.Tx) error {
-		if err := m.pin(ctx, tx); err != nil {
+	why.Cursor, err = r.Read(ctx, q, func(ctx context.Context, db *pgx.Conn) error {
+		if err := m.pin(ctx, db); err != nil {
 			return err
 		}
 		var sums pgx.Batch
 		amounts := which.ask(&sums, q.Tenant, m)
-		if err := tx.SendBatch(ctx, &sums).Close(); err != nil {
+		if err := db.SendBatch(ctx, &sums).Close(); err != nil {
 			return err
 		}
 		if why.Sum = any(total(*amounts)); why.Money {
 			why.Sum = *amounts
 		}
-		why.Items, err = which.contributions(ctx, tx, q.Tenant, m, behind, limit)
+		why.Items, err = which.contributions(ctx, db, q.Tenant, m, behind, limit)
 		return err
 	})
 	if m.At != nil {
@@ -217,9 +217,9 @@ func Why(ctx context.Context, r *projection.Reader, p Part, q projection.Query, 
 	return why, err
 }
 
-func (s sum) contributions(ctx context.Context, tx pgx.Tx, tenant uuid.UUID, m Moment, behind *Contribution, limit int) ([]Contribution, error) {
+func (s sum) contributions(ctx context.Context, db *pgx.Conn, tenant uuid.UUID, m Moment, behind *Contribution, limit int) ([]Contribution, error) {
 	sql, args := s.newest(tenant, m, behind, limit)
-	rows, err := tx.Query(ctx, sql, *args...)
+	rows, err := db.Query(ctx, sql, *args...)
 	if err != nil {
 		return nil, err
 	}

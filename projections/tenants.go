@@ -23,7 +23,7 @@ type TenantFigures struct {
 func OfTenants(ctx context.Context, r *projection.Reader, q projection.Query, m Moment) (map[uuid.UUID]TenantFigures, eventstore.Cursor, error) {
 	q.Projection = Figures.Name
 	figures := map[uuid.UUID]TenantFigures{}
-	cursor, err := r.Read(ctx, q, func(ctx context.Context, tx pgx.Tx) error {
+	cursor, err := r.Read(ctx, q, func(ctx context.Context, db *pgx.Conn) error {
 		for _, s := range []struct {
 			sum
 			put func(*TenantFigures, money.Amount)
@@ -33,7 +33,7 @@ func OfTenants(ctx context.Context, r *projection.Reader, q projection.Query, m 
 			{sum{measure: "paid"}, func(f *TenantFigures, a money.Amount) { f.Paid = append(f.Paid, a) }},
 			{sum{measure: "receivable", overdue: true}, func(f *TenantFigures, a money.Amount) { f.Overdue = append(f.Overdue, a) }},
 		} {
-			if err := s.each(ctx, tx, m, func(id uuid.UUID, a money.Amount) {
+			if err := s.each(ctx, db, m, func(id uuid.UUID, a money.Amount) {
 				f := figures[id]
 				s.put(&f, a)
 				figures[id] = f
@@ -50,10 +50,10 @@ func OfTenants(ctx context.Context, r *projection.Reader, q projection.Query, m 
 }
 
 // each adds entries up for every tenant.
-func (s sum) each(ctx context.Context, tx pgx.Tx, m Moment, put func(uuid.UUID, money.Amount)) error {
+func (s sum) each(ctx context.Context, db *pgx.Conn, m Moment, put func(uuid.UUID, money.Amount)) error {
 	m.upTo = m.At
 	from, args := s.summed(uuid.Nil, m)
-	rows, err := tx.Query(ctx, `select tenant, currency, sum(delta)::bigint from `+from+`
+	rows, err := db.Query(ctx, `select tenant, currency, sum(delta)::bigint from `+from+`
 		group by tenant, currency having sum(delta) <> 0 order by tenant, currency`, *args...)
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ func TestWhatCouldNotBeReadIsNotParked(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := Projection{Name: "names", Version: 1, Types: []string{"note.told"}, Personal: true, Schema: `create table name (tenant uuid, name text)`,
-		Fold: func(ctx context.Context, tx pgx.Tx, batch []Recorded) error { return nil }}
+		Fold: func(context.Context, *pgx.Conn, []Recorded, *pgx.Batch) error { return nil }}
 	e, err := New(logs[1], pool, slog.New(slog.DiscardHandler), names)
 	if err != nil {
 		t.Fatal(err)

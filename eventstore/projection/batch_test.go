@@ -17,13 +17,13 @@ func journal() projection.Projection {
 		Name: "totals", Version: 1, Types: []string{"sum.added"},
 		Schema:   `create table total (tenant uuid not null, lane smallint not null, positions bigint[] not null, amounts bigint[] not null)`,
 		Compared: map[string]string{"total": `select b.tenant, b.lane, u.position, u.amount from %s b, unnest(b.positions, b.amounts) u(position, amount)`},
-		Fold: func(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
+		Fold: func(_ context.Context, _ *pgx.Conn, batch []projection.Recorded, writes *pgx.Batch) error {
 			var positions, amounts []int64
 			for _, r := range batch {
 				positions, amounts = append(positions, r.Position), append(amounts, int64(r.Fact.(added).Amount))
 			}
-			_, err := tx.Exec(ctx, `insert into total values ($1, $2, $3, $4)`, batch[0].Tenant, batch[0].Lane, positions, amounts)
-			return err
+			writes.Queue(`insert into total values ($1, $2, $3, $4)`, batch[0].Tenant, batch[0].Lane, positions, amounts)
+			return nil
 		},
 	}
 }
@@ -33,7 +33,7 @@ func TestVerifyComparesWhatBatchesHold(t *testing.T) {
 	h := open(t, 1)
 	a := uuid.New()
 	e, stop := h.run(nil, journal())
-	read := func(context.Context, pgx.Tx) error { return nil }
+	read := func(context.Context, *pgx.Conn) error { return nil }
 	for i := range 5 {
 		cursor := h.add(a, "x", i, 10*i)
 		if _, err := h.reader.Read(t.Context(), projection.Query{Projection: "totals", Tenant: a, After: cursor, Wait: 10 * time.Second}, read); err != nil {
@@ -68,12 +68,10 @@ func TestBareEventsAreNotDecoded(t *testing.T) {
 	counting := projection.Projection{
 		Name: "totals", Version: 1, Bare: []string{"sum.added"},
 		Schema: `create table total (tenant uuid not null, stream text not null, amount bigint not null, events bigint not null, primary key (tenant, stream))`,
-		Fold: func(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
+		Fold: func(_ context.Context, _ *pgx.Conn, batch []projection.Recorded, writes *pgx.Batch) error {
 			for _, r := range batch {
-				if _, err := tx.Exec(ctx, `insert into total values ($1, $2, 0, 1)
-					on conflict (tenant, stream) do update set events = total.events + 1`, r.Tenant, string(r.Stream)); err != nil {
-					return err
-				}
+				writes.Queue(`insert into total values ($1, $2, 0, 1)
+					on conflict (tenant, stream) do update set events = total.events + 1`, r.Tenant, string(r.Stream))
 			}
 			return nil
 		},

@@ -20,6 +20,8 @@ const (
 	movedChannel = "streamflow_moved"
 	// movedTenants bounds who is named: a notification has at most 8000 bytes, and beyond it naming saves nobody a look.
 	movedTenants = 100
+	// announceEvery is how often the other nodes are told at most: a busy one would otherwise wake all of them, and itself, for every page.
+	announceEvery = 10 * time.Millisecond
 	// listenAgain is the wait before a lost connection to the channel is made anew.
 	listenAgain = time.Second
 )
@@ -75,7 +77,17 @@ func (n *news) take() string {
 // [Reader.Listen].
 func (e *Engine) Tell(r *Reader) { e.near, r.watchers.near = &r.watchers, e.node }
 
-// announce tells what moved until the context ends. What cannot be told is told by the next one: watchers look by themselves, too.
+// moved tells readers of this process at once, and leaves those of others to announce.
+func (e *Engine) moved(events []eventstore.Event) {
+	if e.near != nil {
+		now := newNews()
+		now.add(events)
+		e.near.tell(now.take())
+	}
+	e.news.add(events)
+}
+
+// announce tells other nodes what moved until the context ends. What cannot be told is told by the next one: watchers look by themselves, too.
 func (e *Engine) announce(ctx context.Context) {
 	for {
 		select {
@@ -83,15 +95,12 @@ func (e *Engine) announce(ctx context.Context) {
 			return
 		case <-e.news.some:
 		}
-		moved := e.news.take()
-		if e.near != nil {
-			e.near.tell(moved)
-		}
 		// What is lost with the server needs no message, so nobody waits for the disk.
-		if _, err := e.pool.Exec(ctx, `select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`, movedChannel, e.node+" "+moved); err != nil && ctx.Err() == nil {
+		if _, err := e.pool.Exec(ctx, `select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`, movedChannel, e.node+" "+e.news.take()); err != nil && ctx.Err() == nil {
 			e.logger.WarnContext(ctx, "what moved was not announced", "error", err)
 			pause(ctx, failedPause)
 		}
+		pause(ctx, announceEvery)
 	}
 }
 

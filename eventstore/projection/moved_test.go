@@ -36,7 +36,7 @@ func TestMovesAreHeardByWhomTheyConcern(t *testing.T) {
 	added := h.add(other, "a", 1)
 	h.hear(everybody)
 	if _, err := h.reader.Read(t.Context(), projection.Query{Projection: "totals", After: added},
-		func(context.Context, pgx.Tx) error { return nil }); err != nil {
+		func(context.Context, *pgx.Conn) error { return nil }); err != nil {
 		t.Errorf("heard of a move before it could be seen: %v", err)
 	}
 	_, stopNobody := h.reader.Moved(uuid.Nil) // behind whatever was being told

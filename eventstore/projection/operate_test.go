@@ -21,13 +21,13 @@ func TestARebuildEndsWithItsNode(t *testing.T) {
 	var block atomic.Bool
 	slow := totals(1, &never)
 	fold := slow.Fold
-	slow.Fold = func(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
+	slow.Fold = func(ctx context.Context, read *pgx.Conn, batch []projection.Recorded, writes *pgx.Batch) error {
 		if block.Load() {
 			folding <- struct{}{}
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		return fold(ctx, tx, batch)
+		return fold(ctx, read, batch, writes)
 	}
 	e, _ := h.run(nil, slow)
 	tenant := uuid.New()

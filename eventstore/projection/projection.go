@@ -20,7 +20,7 @@ import (
 type Projection struct {
 	Name    string // snake_case
 	Version int    // raise it with every change of Schema or Fold: the tables are then built anew
-	// Schema creates the tables, unqualified. Every table has a column tenant uuid; row-level security on it is added.
+	// Schema creates the tables, unqualified, by names that no other projection has. Every table has a column tenant uuid; row-level security on it is added.
 	Schema string
 	// Indexes follows Schema: what only readers need, and a rebuild makes once the tables are full.
 	Indexes string
@@ -32,9 +32,10 @@ type Projection struct {
 	Compared map[string]string
 	// Personal asks for personal fields in the clear.
 	Personal bool
-	// Fold adds a batch of one lane, in order, in a transaction whose search_path is the projection's schema: ideally one statement a table.
-	// What it panics over is parked, as what it fails on is.
-	Fold func(ctx context.Context, tx pgx.Tx, batch []Recorded) error
+	// Fold queues what a batch of one lane, in order, does to the tables: ideally one statement a table. They are sent together with those of
+	// others. It may read its tables, by a connection in the transaction whose search_path finds them. What it panics over is parked, as what it
+	// or one of its statements fails on is.
+	Fold func(ctx context.Context, read *pgx.Conn, batch []Recorded, writes *pgx.Batch) error
 
 	wants map[string]bool // Types and Bare
 }

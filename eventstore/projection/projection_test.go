@@ -31,16 +31,14 @@ func totals(version int, superstitious *bool) projection.Projection {
 	return projection.Projection{
 		Name: "totals", Version: version, Types: []string{"sum.added"},
 		Schema: `create table total (tenant uuid not null, stream text not null, amount bigint not null, events bigint not null, primary key (tenant, stream))`,
-		Fold: func(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
+		Fold: func(_ context.Context, _ *pgx.Conn, batch []projection.Recorded, writes *pgx.Batch) error {
 			for _, r := range batch {
 				amount := r.Fact.(added).Amount
 				if amount == 13 && *superstitious {
 					return errors.New("thirteen")
 				}
-				if _, err := tx.Exec(ctx, `insert into total values ($1, $2, $3, 1)
-					on conflict (tenant, stream) do update set amount = total.amount + excluded.amount, events = total.events + 1`, r.Tenant, string(r.Stream), amount); err != nil {
-					return err
-				}
+				writes.Queue(`insert into total values ($1, $2, $3, 1)
+					on conflict (tenant, stream) do update set amount = total.amount + excluded.amount, events = total.events + 1`, r.Tenant, string(r.Stream), amount)
 			}
 			return nil
 		},
@@ -128,8 +126,8 @@ func (h *house) run(prepare func(*projection.Engine), p ...projection.Projection
 func (h *house) total(tenant uuid.UUID, after eventstore.Cursor) map[string]string {
 	h.t.Helper()
 	got := map[string]string{}
-	_, err := h.reader.Read(h.t.Context(), projection.Query{Projection: "totals", Tenant: tenant, After: after, Wait: 10 * time.Second}, func(ctx context.Context, tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select stream, amount, events from total`)
+	_, err := h.reader.Read(h.t.Context(), projection.Query{Projection: "totals", Tenant: tenant, After: after, Wait: 10 * time.Second}, func(ctx context.Context, db *pgx.Conn) error {
+		rows, err := db.Query(ctx, `select stream, amount, events from total`)
 		if err != nil {
 			return err
 		}
@@ -142,6 +140,15 @@ func (h *house) total(tenant uuid.UUID, after eventstore.Cursor) map[string]stri
 		h.t.Fatal(err)
 	}
 	return got
+}
+
+// read waits until a projection has passed the cursor.
+func (h *house) read(name string, tenant uuid.UUID, after eventstore.Cursor) {
+	h.t.Helper()
+	if _, err := h.reader.Read(h.t.Context(), projection.Query{Projection: name, Tenant: tenant, After: after, Wait: 10 * time.Second},
+		func(context.Context, *pgx.Conn) error { return nil }); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func (h *house) want(got map[string]string, want ...string) {
@@ -284,7 +291,7 @@ func TestPausedProjectionStaysWhereItIs(t *testing.T) {
 	}
 	cursor := h.add(a, "x", 1)
 	_, err := h.reader.Read(h.t.Context(), projection.Query{Projection: "totals", Tenant: a, After: cursor, Wait: 300 * time.Millisecond},
-		func(context.Context, pgx.Tx) error { return nil })
+		func(context.Context, *pgx.Conn) error { return nil })
 	if !errors.Is(err, projection.ErrBehind) {
 		t.Fatalf("a paused projection answered %v, want that it is behind", err)
 	}

@@ -40,7 +40,7 @@ const waitLook = 20 * time.Millisecond
 
 // Read runs read in a read-only transaction whose search_path is the projection's tables, and returns the cursor that the
 // snapshot reflects.
-func (r *Reader) Read(ctx context.Context, q Query, read func(context.Context, pgx.Tx) error) (eventstore.Cursor, error) {
+func (r *Reader) Read(ctx context.Context, q Query, read func(context.Context, *pgx.Conn) error) (eventstore.Cursor, error) {
 	if q.Wait <= 0 || r.watchers.passed(q.After) {
 		cursor, err := r.once(ctx, q, read)
 		if q.Wait <= 0 || !errors.Is(err, ErrBehind) {
@@ -70,35 +70,44 @@ func (r *Reader) Read(ctx context.Context, q Query, read func(context.Context, p
 	}
 }
 
-func (r *Reader) once(ctx context.Context, q Query, read func(context.Context, pgx.Tx) error) (eventstore.Cursor, error) {
+func (r *Reader) once(ctx context.Context, q Query, read func(context.Context, *pgx.Conn) error) (cursor eventstore.Cursor, err error) {
 	pool, tenant := r.app, q.Tenant.String()
 	if q.Tenant == uuid.Nil {
 		pool, tenant = r.staff, ""
 	}
-	cursor := eventstore.Cursor{}
-	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select c.lane, l.epoch, c.position, set_config('streamflow.tenant', $2, true),
-				set_config('search_path', 'rm_' || p.name || '_' || p.generation, true)
-			from log.projection p join log.checkpoint c on c.projection = p.name and c.generation = p.generation join log.lane l on l.lane = c.lane
-			where p.name = $1`, q.Projection, tenant)
-		if err != nil {
+	err = pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) (err error) {
+		defer func() { _, _ = conn.Exec(ctx, `rollback`) }() // nothing was written, and a connection where this fails is not used again
+		if cursor, err = snapshot(ctx, conn.Conn(), q.Projection, tenant); err != nil {
 			return err
-		}
-		var lane int
-		var m eventstore.Mark
-		var ignored string
-		if _, err := pgx.ForEachRow(rows, []any{&lane, &m.Epoch, &m.Position, &ignored, &ignored}, func() error { cursor[lane] = m; return nil }); err != nil {
-			return err
-		}
-		if len(cursor) == 0 {
-			return fmt.Errorf("projection %s is not installed", q.Projection)
 		}
 		for lane, want := range q.After {
 			if have := cursor[lane]; have.Epoch == want.Epoch && have.Position < want.Position || have.Epoch < want.Epoch {
 				return ErrBehind
 			}
 		}
-		return read(ctx, tx)
+		return read(ctx, conn.Conn())
 	})
+	return cursor, err
+}
+
+// snapshot begins a transaction that reads one tenant's rows of a projection, with one message, and says what it reflects.
+func snapshot(ctx context.Context, conn *pgx.Conn, projection, tenant string) (eventstore.Cursor, error) {
+	cursor := eventstore.Cursor{}
+	var begin pgx.Batch
+	begin.Queue(`begin read only isolation level repeatable read`)
+	begin.Queue(`select c.lane, l.epoch, c.position, set_config('streamflow.tenant', $2, true),
+			set_config('search_path', 'rm_' || p.name || '_' || p.generation, true)
+		from log.projection p join log.checkpoint c on c.projection = p.name and c.generation = p.generation join log.lane l on l.lane = c.lane
+		where p.name = $1`, projection, tenant).Query(func(rows pgx.Rows) error {
+		var lane int
+		var m eventstore.Mark
+		var ignored string
+		_, err := pgx.ForEachRow(rows, []any{&lane, &m.Epoch, &m.Position, &ignored, &ignored}, func() error { cursor[lane] = m; return nil })
+		return err
+	})
+	err := conn.SendBatch(ctx, &begin).Close()
+	if err == nil && len(cursor) == 0 {
+		err = fmt.Errorf("projection %s is not installed", projection)
+	}
 	return cursor, err
 }

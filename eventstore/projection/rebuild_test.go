@@ -108,11 +108,11 @@ func TestRebuildRefusesWhatDiffers(t *testing.T) {
 	stop()
 	wrong := totals(1, new(bool))
 	right := wrong.Fold
-	wrong.Fold = func(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
+	wrong.Fold = func(ctx context.Context, read *pgx.Conn, batch []projection.Recorded, writes *pgx.Batch) error {
 		for i := range batch {
 			batch[i].Fact = added{batch[i].Fact.(added).Amount * 2}
 		}
-		return right(ctx, tx, batch)
+		return right(ctx, read, batch, writes)
 	}
 	e, _ := h.run(nil, wrong)
 	err := e.Rebuild(t.Context(), "totals", nobody)
@@ -323,13 +323,13 @@ func TestAFoldThatPanicsParks(t *testing.T) {
 	a := uuid.New()
 	p := totals(1, new(bool))
 	fold := p.Fold
-	p.Fold = func(ctx context.Context, tx pgx.Tx, batch []projection.Recorded) error {
+	p.Fold = func(ctx context.Context, read *pgx.Conn, batch []projection.Recorded, writes *pgx.Batch) error {
 		for _, r := range batch {
 			if r.Fact.(added).Amount == 13 {
 				panic("thirteen")
 			}
 		}
-		return fold(ctx, tx, batch)
+		return fold(ctx, read, batch, writes)
 	}
 	e, _ := h.run(nil, p)
 	h.add(a, "x", 1, 13, 2)

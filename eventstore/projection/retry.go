@@ -28,11 +28,9 @@ func (e *Engine) retry(ctx context.Context, tx pgx.Tx, p Projection) error {
 		if stuck[keyOf(ev)] {
 			continue
 		}
-		err := pgx.BeginFunc(ctx, tx, func(nested pgx.Tx) error {
-			return lp.foldPage(ctx, nested, e.decode(ctx, []*liveProjection{lp}, events[i:i+1]), false)
-		})
+		err := lp.foldNested(ctx, tx, e.decode(ctx, []*liveProjection{lp}, events[i:i+1]))
 		if err != nil {
-			if !lp.poisoned(tx, err) {
+			if !poisoned(tx.Conn(), err) {
 				return err
 			}
 			stuck[keyOf(ev)] = true

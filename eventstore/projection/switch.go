@@ -62,7 +62,7 @@ func (g *generation) catchUp(ctx context.Context, tx pgx.Tx, until map[int]int64
 				return err
 			}
 			last := events[len(events)-1]
-			if err := moveCheckpoints(ctx, tx, []*liveProjection{p}, last); err != nil {
+			if err := moveCheckpoints(ctx, tx.Conn(), &pgx.Batch{}, []*liveProjection{p}, last); err != nil {
 				return err
 			}
 			if err := g.foldOrParkIn(ctx, tx, p, events); err != nil {
