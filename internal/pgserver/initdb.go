@@ -83,7 +83,7 @@ func (s *Server) initdbArguments(dir string) []string {
 	case runtime.GOOS == "darwin": // has no C.UTF-8
 		args = append(args, "--locale=C", "--lc-ctype=UTF-8")
 	default:
-		args = append(args, "--locale=C.UTF-8")
+		args = append(args, "--locale=C.UTF-8", "--lc-collate=C")
 	}
 	if s.cfg.Unsafe {
 		args = append(args, "--no-sync")

@@ -140,6 +140,10 @@ func TestSettingsThatDurabilityAndPrivacyRestOn(t *testing.T) {
 	if got := mustQuery(t, s.AdminURL("postgres"), "select lower('Ä') || (case when 'Z' < 'a' then '<' else '>' end)"); got != "ä<" {
 		t.Errorf("collation: %q", got)
 	}
+	// By the name of any other one, Postgres asks the system's library about every two texts, in every index.
+	if got := mustQuery(t, s.AdminURL("postgres"), "select datcollate from pg_database where datname = current_database()"); got != "C" {
+		t.Errorf("texts are compared by %q", got)
+	}
 }
 
 func TestEnsureDatabaseGivesARoleThatIsNoSuperuser(t *testing.T) {
