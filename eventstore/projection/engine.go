@@ -114,25 +114,6 @@ func (e *Engine) Install(ctx context.Context) error {
 	return e.tellApart(ctx)
 }
 
-// tellApart fails where two projections have a table of one name: statements of both are sent with one search_path.
-func (e *Engine) tellApart(ctx context.Context) error {
-	names := make([]string, len(e.projections))
-	for i, p := range e.projections {
-		names[i] = p.Name
-	}
-	var table, owners string
-	err := e.pool.QueryRow(ctx, `select t.tablename::text, string_agg(p.name, ' and ' order by p.name)
-		from log.projection p join pg_tables t on t.schemaname = 'rm_' || p.name || '_' || p.generation
-		where p.name = any ($1) group by t.tablename having count(*) > 1 limit 1`, names).Scan(&table, &owners)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err == nil {
-		err = fmt.Errorf("projections %s both have a table %s", owners, table)
-	}
-	return err
-}
-
 // Run folds every lane until the context ends. [Engine.Install] must have run.
 func (e *Engine) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)

@@ -2,6 +2,7 @@ package projection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -56,6 +57,25 @@ func install(ctx context.Context, tx pgx.Tx, p Projection, generation int) error
 	}
 	_, err = tx.Exec(ctx, `insert into log.checkpoint (projection, generation, lane) select $1, $2, lane from log.lane
 		on conflict (projection, generation, lane) do update set position = 0, event = null`, p.Name, generation)
+	return err
+}
+
+// tellApart fails where two projections have a table of one name: statements of both are sent with one search_path.
+func (e *Engine) tellApart(ctx context.Context) error {
+	names := make([]string, len(e.projections))
+	for i, p := range e.projections {
+		names[i] = p.Name
+	}
+	var table, owners string
+	err := e.pool.QueryRow(ctx, `select t.tablename::text, string_agg(p.name, ' and ' order by p.name)
+		from log.projection p join pg_tables t on t.schemaname = 'rm_' || p.name || '_' || p.generation
+		where p.name = any ($1) group by t.tablename having count(*) > 1 limit 1`, names).Scan(&table, &owners)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("projections %s both have a table %s", owners, table)
+	}
 	return err
 }
 
