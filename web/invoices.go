@@ -43,6 +43,11 @@ func (i invoiceRecord) called() string {
 	return strings.TrimSpace("Draft invoice " + i.Reference)
 }
 
+// spoken is what it is called within a sentence.
+func (i invoiceRecord) spoken() string {
+	return strings.Replace(i.called(), "Draft invoice", "the draft invoice", 1)
+}
+
 // headed is what its own page is called. The mark beside it says that it is a draft; whom it is for says more.
 func (i invoiceRecord) headed(client string) string {
 	if i.Number > 0 || client == "" || client == unknownClient {

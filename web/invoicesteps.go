@@ -27,7 +27,7 @@ var invoiceNotes = map[string]ui.Note{
 	"created": {Tone: ui.Success, Text: "The draft was written. It is owed when it is issued."}, "edited": {Tone: ui.Success, Text: "The draft was saved."},
 	stepIssue: {Tone: ui.Success, Text: "The invoice was issued under the next number."}, stepPay: {Tone: ui.Success, Text: "The payment was recorded."},
 	stepCredit: {Tone: ui.Success, Text: "The credit note was written."}, stepDispute: {Tone: ui.Warning, Text: "The invoice is marked as disputed."},
-	stepResolve: {Tone: ui.Success, Text: "The dispute is resolved."}, stepVoid: {Tone: ui.Info, Text: "The invoice is void. Its number and its history stay."},
+	stepResolve: {Tone: ui.Success, Text: "The dispute is resolved."}, stepVoid: {Tone: ui.Info, Text: "The invoice is void. Its history stays."},
 }
 
 // invoiceAddress is an address below an invoice's page, in the books of a tenant where the provider's staff looks.
@@ -57,7 +57,7 @@ func (i invoiceRecord) steps(tenant, back string) []ui.Step {
 	add(open, stepPay, "Record payment")
 	add(!draft && i.Status != invoice.StatusVoid && i.Credited.Amount < i.Total.Amount, stepCredit, "Write credit note")
 	add(i.Disputed, stepResolve, "Resolve dispute")
-	add(!i.Disputed && i.Status != invoice.StatusVoid, stepDispute, "Mark disputed")
+	add(!i.Disputed && !draft && i.Status != invoice.StatusVoid, stepDispute, "Mark disputed")
 	add(draft || i.Status == invoice.StatusIssued && i.Credited.Amount == 0, stepVoid, "Void invoice")
 	return all
 }
@@ -73,11 +73,11 @@ func (i invoiceRecord) asked(step, tenant string) (q asking, ok bool) {
 	sum := ui.Field{Name: "amount", Label: "Amount in " + i.Currency, Kind: "text", Required: true, Autocomplete: "off"}
 	switch step {
 	case stepIssue:
-		q.title, q.form.Submit = "Issue "+i.called(), "Issue invoice"
+		q.title, q.form.Submit = "Issue "+i.spoken(), "Issue invoice"
 		q.text = "It takes the next number and is owed from then on: " + amount(i.Total) + ". It cannot be edited any more."
 		q.form.Fields = []ui.Field{{Name: "issueDate", Label: "Issue date", Kind: "date", Value: string(i.IssueDate), Hint: today}}
 	case stepPay:
-		q.title, q.form.Submit = "Record a payment of "+i.called(), "Record payment"
+		q.title, q.form.Submit = "Record a payment of "+i.spoken(), "Record payment"
 		q.text = amount(i.Balance) + " are still due."
 		sum.Value = i.Balance.Major()
 		q.form.Fields = []ui.Field{
@@ -85,20 +85,23 @@ func (i invoiceRecord) asked(step, tenant string) (q asking, ok bool) {
 			{Name: "method", Label: "Method", Kind: "text", Options: payMethods, Autocomplete: "off"}, {Name: "reference", Label: "Reference", Kind: "text", Autocomplete: "off"},
 		}
 	case stepCredit:
-		q.title, q.form.Submit = "Credit "+i.called(), "Write credit note"
+		q.title, q.form.Submit = "Credit "+i.spoken(), "Write credit note"
 		q.text = "A credit note takes a part of it back, or all: up to " + amount(money.Of(i.Total.Amount-i.Credited.Amount, i.Currency)) + ", tax included. It cannot be taken back itself."
 		q.form.Fields = []ui.Field{sum, {Name: "creditedOn", Label: "Credited on", Kind: "date", Hint: today}, reason}
 	case stepDispute:
-		q.title, q.form.Submit = "Mark "+i.called()+" as disputed", "Mark as disputed"
+		q.title, q.form.Submit = "Mark "+i.spoken()+" as disputed", "Mark as disputed"
 		q.text = "Its payer contests it. It stays owed."
 		reason.Required = false
 		q.form.Fields = []ui.Field{reason}
 	case stepResolve:
-		q.title, q.form.Submit, q.text = "Resolve the dispute of "+i.called(), "Resolve dispute", "Its payer no longer contests it."
+		q.title, q.form.Submit, q.text = "Resolve the dispute of "+i.spoken(), "Resolve dispute", "Its payer no longer contests it."
 		q.form.Fields = []ui.Field{{Name: "resolution", Label: "Resolution", Kind: "textarea"}}
 	case stepVoid:
-		q.title, q.form.Submit, q.form.Danger = "Void "+i.called(), "Void invoice", true
+		q.title, q.form.Submit, q.form.Danger = "Void "+i.spoken(), "Void invoice", true
 		q.text = "It is as if it had never been owed. This cannot be taken back; its number and its history stay."
+		if i.Status == invoice.StatusDraft {
+			q.text = "It will not be issued. This cannot be taken back; its history stays."
+		}
 		q.form.Fields = []ui.Field{reason}
 	default:
 		return q, false
