@@ -28,11 +28,29 @@ func later(code problem.Code, detail string) *problem.Problem {
 	return p
 }
 
+// answerLimit is how long a request waits for what it needs, where the configuration does not say: a database that is frozen, or behind a
+// line that fell silent, would else keep it for as long as that lasts.
+const answerLimit = 30 * time.Second
+
+type limitKey struct{}
+
+// takesLong lifts the limit from an answer that is as long as what it has to tell, or to take.
+func takesLong(ctx context.Context) {
+	if limit, ok := ctx.Value(limitKey{}).(*time.Timer); ok {
+		limit.Stop()
+	}
+}
+
 // endpoint answers a request, or says why not.
 type endpoint func(w http.ResponseWriter, r *http.Request) error
 
 func (s *server) handle(e endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		limit := time.AfterFunc(s.AnswerLimit, cancel)
+		defer limit.Stop()
+		r = r.WithContext(context.WithValue(ctx, limitKey{}, limit))
 		if err := e(w, r); err != nil {
 			s.fail(w, r, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -42,6 +43,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// Limits says how often callers may ask. Zero: as often as they like.
 	Limits Limits
+	// AnswerLimit is how long a request waits for what it needs before it is told that it is not available; 0 is half a minute.
+	AnswerLimit time.Duration
 	// NoFederation leaves the signed routes out: they answer 404.
 	NoFederation bool
 	// Diagnose measures how the installation is. Nil: the route answers 503.
@@ -62,6 +65,7 @@ type Config struct {
 
 // Probes is the handler of a node that answers nobody but those who watch over it.
 func Probes(c Config) (http.Handler, error) {
+	c.AnswerLimit = answerLimit
 	s := &server{Config: c, router: chi.NewRouter()}
 	s.router.Use(guard.WithCaller(c.TrustedProxies), guard.WithCorrelation, guard.SecurityHeaders, guard.Recover(c.Logger), guard.ReadBody, middleware.GetHead)
 	s.router.NotFound(func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.New(problem.NotFound, "")) })
@@ -85,6 +89,9 @@ func New(c Config) (http.Handler, error) {
 		if !p.Off() && c.Limits.Limiter == nil {
 			return nil, errors.New("api: a limit without a limiter")
 		}
+	}
+	if c.AnswerLimit == 0 {
+		c.AnswerLimit = answerLimit
 	}
 	if c.Passwords == nil {
 		c.Passwords = password.New()

@@ -14,6 +14,7 @@ func (s *server) streamEvents(w http.ResponseWriter, q request, query history.Qu
 	if form == "text/csv" {
 		format, contentType = "csv", "text/csv; charset=utf-8; header=present"
 	}
+	takesLong(q.Context())
 	out := newPatient(w)
 	encoder, err := history.NewEncoder(format, out, s.Source)
 	if err != nil {

@@ -52,6 +52,7 @@ func (l listed[S]) export(w http.ResponseWriter, q request, read listRead, form 
 		return err
 	}
 	read.at = cursor
+	takesLong(q.Context())
 	ending := ".csv"
 	if form == ndjson {
 		ending = ".ndjson"

@@ -57,6 +57,7 @@ func (s *server) bulk(w http.ResponseWriter, q signedRequest) error {
 	if media, _, err := mime.ParseMediaType(q.Header.Get("Content-Type")); err != nil || media != ndjson {
 		return problem.New(problem.UnsupportedMediaType, "The body must be "+ndjson+".")
 	}
+	takesLong(q.Context())
 	lines := bytes.Split(bytes.TrimRight(guard.Body(q.Context()), "\r\n"), []byte("\n"))
 	if len(lines) > maxLines {
 		return problem.Invalid(problem.FieldError{Code: problem.FieldOutOfRange, Message: "must have at most 500 lines"})

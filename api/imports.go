@@ -235,6 +235,7 @@ func (s *server) createImport(q request) (intake.Import, error) {
 	if up.Form, err = fileForm(q.Header); err != nil {
 		return intake.Import{}, err
 	}
+	takesLong(q.Context())
 	if q.ContentLength > intake.MaxFile {
 		return intake.Import{}, intake.ErrTooLarge
 	}
@@ -417,6 +418,7 @@ func (s *server) getRejected(w http.ResponseWriter, q request, _ moment) error {
 	case is.Settings == nil:
 		return importProblem(intake.ErrForgotten)
 	}
+	takesLong(q.Context())
 	h := w.Header()
 	h.Set("Content-Type", formCSV+"; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="rejected.csv"`)

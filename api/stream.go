@@ -89,6 +89,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, permit func() er
 		return nil
 	}
 	now := s.Commands.Now()
+	takesLong(r.Context())
 	st := &stream{request: r, now: s.Commands.Now, out: newPatient(w), permit: permit, spoke: now, permitted: now}
 	_, err := io.WriteString(st.out, "retry: 1000\n\n")
 	if err == nil {
