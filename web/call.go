@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-json-experiment/json"
@@ -47,9 +49,25 @@ func (a *answer) Write(p []byte) (int, error) {
 // header is one that the page adds of its own; without a value it is not sent.
 type header struct{ name, value string }
 
-// call asks the API as the browser behind r, with the session of the portal where one is named.
+// call asks the API as the browser behind r, with the session of the portal where one is named. It takes from the patience of the page.
 func (s *server) call(r *http.Request, portal, method, path string, query url.Values, body []byte, more ...header) *answer {
-	return s.asked(s.request(r, portal, method, path, query, body), more...)
+	req := s.request(r, portal, method, path, query, body)
+	left := r.Context().Value(patienceKey{}).(*atomic.Int64)
+	ctx, cancel := context.WithTimeout(req.Context(), time.Duration(left.Load()))
+	defer cancel()
+	defer func(since time.Time) { left.Add(-int64(time.Since(since))) }(time.Now())
+	return s.asked(req.WithContext(ctx), more...)
+}
+
+type patienceKey struct{}
+
+// patiently gives a page its patience, which every call takes from.
+func (s *server) patiently(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var left atomic.Int64
+		left.Store(int64(s.patience))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), patienceKey{}, &left)))
+	})
 }
 
 // send is call with a file, which is read as it comes in. Its length is not known.

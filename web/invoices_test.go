@@ -118,14 +118,18 @@ func TestTheInvoicesOfThen(t *testing.T) {
 // TestADraftOwesNothing: it has a total, and no balance.
 func TestADraftOwesNothing(t *testing.T) {
 	f, get, _ := newBooks(t, "t1")
-	f.invoices.text = strings.NewReplacer(`"partly_paid"`, `"draft"`, `"number":1012,`, "").Replace(f.invoices.text)
+	f.invoices.text = strings.NewReplacer(`"partly_paid"`, `"draft"`, `"number":1012,`, "", `"disputed":true`, `"disputed":false`).Replace(f.invoices.text)
 	for path, called := range map[string]string{invoicesPath: "Draft invoice PO-1", invoicesPath + "/i1": "<h1>Invoice for Acme"} {
 		body := get(path)
 		holds(t, body, called, "1,190.30 EUR", "/i1/issue?", "/i1/void?")
 		if strings.Contains(strings.ReplaceAll(body, "990.00 EUR left", ""), ">990.00 EUR<") || strings.Contains(body, "/payments?") {
 			t.Errorf("%s: a draft is owed", path)
 		}
+		if strings.Contains(body, "/i1/dispute?") {
+			t.Errorf("%s: what nobody owes can be disputed", path)
+		}
 	}
+	holds(t, get(invoicesPath+"/i1/void"), "Void the draft invoice PO-1", "It will not be issued.")
 }
 
 // TestAnInvoiceIsShown: its facts, lines, sums, payments and events, exactly.

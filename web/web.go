@@ -8,6 +8,7 @@ package web
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/go-chi/chi/v5"
@@ -18,16 +19,24 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// patience is how long a page waits, in all, for what it asks of the API: one that does not answer once would else be waited for again and
+// again, also by the page that says so. A file that is sent has its own time.
+const patience = 30 * time.Second
+
 type server struct {
-	api http.Handler
-	log *slog.Logger
+	api      http.Handler
+	log      *slog.Logger
+	patience time.Duration
 }
 
 // New makes the handler of all pages. The API is asked in process, as the browser that asks for the page.
 func New(api http.Handler, log *slog.Logger) http.Handler {
-	s := &server{api: api, log: log}
+	return (&server{api, log, patience}).routes()
+}
+
+func (s *server) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(named, headers, s.caught, middleware.GetHead)
+	r.Use(named, headers, s.patiently, s.caught, middleware.GetHead)
 	r.NotFound(s.missing)
 	r.MethodNotAllowed(s.unfit(r))
 	r.Get("/live", s.live)

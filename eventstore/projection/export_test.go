@@ -19,3 +19,6 @@ func (e *Engine) Drop(ctx context.Context, name string, generation int) error {
 	}
 	return e.drop(ctx, p, generation)
 }
+
+// AnnounceEvery is how often other nodes are told at most.
+const AnnounceEvery = announceEvery

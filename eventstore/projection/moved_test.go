@@ -2,7 +2,9 @@ package projection_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,5 +102,40 @@ func TestMovesAreHeardAtOnceInTheirProcess(t *testing.T) {
 	h.hear(everybody) // behind what Postgres tells of the move
 	if len(mine) > 0 {
 		t.Error("heard of a move twice")
+	}
+}
+
+// TestOtherNodesAreToldSeldom: however many pages are folded, another node is woken once in a while, and told of the last one.
+func TestOtherNodesAreToldSeldom(t *testing.T) {
+	t.Parallel()
+	h := open(t, 1)
+	never := false
+	conn, err := pgx.Connect(t.Context(), h.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `listen streamflow_moved`); err != nil {
+		t.Fatal(err)
+	}
+	h.run(func(e *projection.Engine) { e.Tell(h.reader) }, totals(1, &never)) // a page for each append
+	began, tenant := time.Now(), uuid.New()
+	const pages = 100
+	for range pages {
+		h.read("totals", tenant, h.add(tenant, "a", 1))
+	}
+	told := 0
+	for last := fmt.Sprintf(" 1:%d ", pages); ; {
+		n, err := conn.WaitForNotification(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		told++
+		if strings.Contains(n.Payload, last) {
+			break
+		}
+	}
+	if most := int(time.Since(began)/projection.AnnounceEvery) + 2; told > most {
+		t.Errorf("told %d times of %d pages, want %d at most", told, pages, most)
 	}
 }
