@@ -67,8 +67,10 @@ type encoded struct {
 	events     []encodedEvent
 	keys       []encodedKey
 	uses       []use
-	call       uuid.UUID // tells this call from others with the same command id: its first event's id, or one made for it
-	bytes      int
+
+	takes, drops, holds []encodedClaim
+	call                uuid.UUID // tells this call from others with the same command id: its first event's id, or one made for it
+	bytes               int
 }
 
 type condition struct {
@@ -88,6 +90,11 @@ type encodedEvent struct {
 	effectiveAt time.Time
 }
 
+type encodedClaim struct {
+	Holding
+	digest uuid.UUID
+}
+
 type encodedKey struct {
 	subject uuid.UUID
 	wrapped []byte // nil destroys the key
@@ -99,6 +106,9 @@ func (l *Log) encodeAppend(ctx context.Context, a Append) (*encoded, error) {
 		return nil, err
 	}
 	e := &encoded{Append: a}
+	if err := e.encodeClaims(); err != nil {
+		return nil, err
+	}
 	fresh := make(map[uuid.UUID]subjectKey, len(a.Subjects))
 	for _, s := range a.Subjects {
 		wrapped, key := l.newSubjectKey(a.Command.Tenant, s)
@@ -195,22 +205,36 @@ func (a Append) check() error {
 }
 
 func (a Append) checkClaims() error {
-	takers := map[string]Stream{}
-	for i, h := range slices.Concat(a.Takes, a.Drops, a.Held) {
-		if h.Scope == "" || strings.Contains(h.Scope, " ") {
-			return fmt.Errorf("claim %q of stream %q: a claim has a scope without a space", h.Scope, h.Stream)
+	for _, holdings := range [][]Holding{a.Takes, a.Drops, a.Held} {
+		for _, h := range holdings {
+			if h.Scope == "" || strings.Contains(h.Scope, " ") {
+				return fmt.Errorf("claim %q of stream %q: a claim has a scope without a space", h.Scope, h.Stream)
+			}
+			if err := h.Stream.check(); err != nil {
+				return fmt.Errorf("claim %s: %w", h.Scope, err)
+			}
 		}
-		if err := h.Stream.check(); err != nil {
-			return fmt.Errorf("claim %s: %w", h.Scope, err)
+	}
+	return nil
+}
+
+func (e *encoded) encodeClaims() error {
+	digested := func(holdings []Holding) []encodedClaim {
+		claims := make([]encodedClaim, len(holdings))
+		for i, h := range holdings {
+			claims[i] = encodedClaim{h, h.digest(e.Command.Tenant)}
 		}
-		if i >= len(a.Takes) {
-			continue
+		return claims
+	}
+	e.drops, e.holds = digested(e.Drops), digested(e.Held)
+	for _, c := range digested(e.Takes) {
+		said := slices.IndexFunc(e.takes, func(o encodedClaim) bool { return o.digest == c.digest })
+		switch {
+		case said < 0:
+			e.takes = append(e.takes, c)
+		case e.takes[said].Stream != c.Stream: // the same stream may say it twice
+			return fmt.Errorf("claim %s is taken for %s and for %s", c.Scope, e.takes[said].Stream, c.Stream)
 		}
-		key := h.Scope + " " + string(h.Key)
-		if taker, taken := takers[key]; taken && taker != h.Stream {
-			return fmt.Errorf("claim %s is taken for %s and for %s", h.Scope, taker, h.Stream)
-		}
-		takers[key] = h.Stream
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package eventstore
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
@@ -24,135 +23,139 @@ var errEOF, errUnexpectedEOF = io.EOF, io.ErrUnexpectedEOF
 
 const appendSQL = `select head, epoch, recorded, failed, reason, detail from log.append($1,
 	$2, $3, $4, $5, $6, $7, $8, $9,
-	$10, $11, $12, $13, $14, $15,
-	$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30,
-	$31, $32, $33, $34, $35, $36,
-	$37, $38, $39, $40, $41)`
+	$10, $11, $12, $13, $14,
+	$15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27,
+	$28, $29, $30, $31, $32, $33, $34, $35, $36,
+	$37, $38, $39, $40)`
 
-// appendArrays are the parameters of log.append: parallel arrays, because a function can take a batch of rows no other way
-// that is as cheap to send and to read.
-type appendArrays struct {
-	tenant, command []pgtype.UUID
-	fingerprint     [][]byte
-	outcome         []int16
-	code            []string
-	params          []pgtype.Text
-	events          []int32
-	call            []pgtype.UUID // null where an event tells
+// rows are what a batch says to log.append, which takes them as parallel arrays, because a function can take rows no other way that is as
+// cheap to send and to read.
+type rows struct {
+	appends             []*encoded
+	conditions          []row[condition]
+	events              []row[encodedEvent]
+	takes, drops, holds []row[encodedClaim]
+	keys                []row[encodedKey]
+}
 
-	cAppend  []int32
-	cTenant  []pgtype.UUID
-	cStream  []string
-	cVersion []int32
-	cLast    []pgtype.UUID // null: any event at that version
-	cAfter   []pgtype.Int4 // null: no append of the batch adds that event
+// row is something that an append of the batch says.
+type row[T any] struct {
+	append int32 // which, from 1
+	after  int32 // of a condition: the append of the batch that adds the event it names; else 0
+	of     *encoded
+	is     *T
+}
 
-	eAppend                         []int32
-	eTenant                         []pgtype.UUID
-	eStream                         []string
-	eVersion                        []int32
-	eID                             []pgtype.UUID
-	eType                           []string
-	eSchema                         []int16
-	eData                           []string
-	eCommand                        []pgtype.UUID
-	eCorrelation                    []string
-	eCausation                      []pgtype.UUID
-	eActorKind, eActorID, eActorVia []string
-	eEffective                      []pgtype.Timestamptz
+func rowsOf(batch []*pending) (r rows) {
+	adds := map[uuid.UUID]int32{} // which append adds the event
+	for i, p := range batch {
+		e, ord := p.append, int32(i+1)
+		r.appends = append(r.appends, e)
+		for i := range e.conditions {
+			c := &e.conditions[i]
+			r.conditions = append(r.conditions, row[condition]{append: ord, after: adds[c.last], of: e, is: c})
+		}
+		for i := range e.events {
+			adds[e.events[i].id] = ord
+		}
+		r.events = addRows(r.events, ord, e, e.events)
+		r.takes, r.drops, r.holds = addRows(r.takes, ord, e, e.takes), addRows(r.drops, ord, e, e.drops), addRows(r.holds, ord, e, e.holds)
+		r.keys = addRows(r.keys, ord, e, e.keys)
+	}
+	return r
+}
 
-	kAppend []int32
-	kTenant []pgtype.UUID
-	kScope  []string
-	kKey    [][]byte
-	kStream []string
-	kTake   []pgtype.Bool // null: must be held
+func addRows[T any](rows []row[T], ord int32, of *encoded, are []T) []row[T] {
+	for i := range are {
+		rows = append(rows, row[T]{append: ord, of: of, is: &are[i]})
+	}
+	return rows
+}
 
-	sAppend  []int32
-	sTenant  []pgtype.UUID
-	sSubject []pgtype.UUID
-	sWrapped [][]byte
+// column is one array: what each row has there, nil for null. It is written straight from the rows (a pgtype.ArrayGetter), with no slice of its own.
+type column[R any] struct {
+	rows []R
+	is   func(R) any
+}
 
-	adds map[uuid.UUID]int32 // which append adds the event
+func (c column[R]) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(c.rows)), LowerBound: 1}}
+}
+
+func (c column[R]) Index(i int) any { return c.is(c.rows[i]) }
+func (c column[R]) IndexType() any  { return nil } // each element tells
+
+// columns lets a list of rows say several things.
+func columns[R any](rows []R, say ...func(R) any) []any {
+	all := make([]any, len(say))
+	for i, is := range say {
+		all[i] = column[R]{rows, is}
+	}
+	return all
 }
 
 func pgUUID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: id != uuid.Nil} }
 
 func appendArguments(lane int, batch []*pending, fresh bool) []any {
-	a := appendArrays{adds: map[uuid.UUID]int32{}}
-	for i, p := range batch {
-		a.add(int32(i+1), p.append)
-	}
-	return []any{int16(lane),
-		a.tenant, a.command, a.fingerprint, a.outcome, a.code, a.params, a.events, a.call,
-		a.cAppend, a.cTenant, a.cStream, a.cVersion, a.cLast, a.cAfter,
-		a.eAppend, a.eTenant, a.eStream, a.eVersion, a.eID, a.eType, a.eSchema, a.eData, a.eCommand, a.eCorrelation, a.eCausation,
-		a.eActorKind, a.eActorID, a.eActorVia, a.eEffective,
-		a.kAppend, a.kTenant, a.kScope, a.kKey, a.kStream, a.kTake,
-		a.sAppend, a.sTenant, a.sSubject, a.sWrapped,
-		fresh}
+	r := rowsOf(batch)
+	return slices.Concat([]any{int16(lane)},
+		columns(r.appends,
+			func(e *encoded) any { return pgUUID(e.Command.Tenant) },
+			func(e *encoded) any { return pgUUID(e.Command.ID) },
+			func(e *encoded) any { return e.Command.Fingerprint },
+			func(e *encoded) any { return int16(e.Verdict) },
+			func(e *encoded) any { return e.Code },
+			func(e *encoded) any { return pgtype.Text{String: string(e.Params), Valid: len(e.Params) > 0} },
+			func(e *encoded) any { return int32(len(e.events)) },
+			func(e *encoded) any { return pgtype.UUID{Bytes: e.call, Valid: len(e.events) == 0} }), // else its first event tells
+		columns(r.conditions,
+			func(c row[condition]) any { return c.append },
+			func(c row[condition]) any { return string(c.is.stream) },
+			func(c row[condition]) any { return int32(c.is.version) },
+			func(c row[condition]) any { return pgUUID(c.is.last) }, // null: any event at that version
+			func(c row[condition]) any { return pgtype.Int4{Int32: c.after, Valid: c.after > 0} }),
+		columns(r.events,
+			func(e row[encodedEvent]) any { return e.append },
+			func(e row[encodedEvent]) any { return string(e.is.stream) },
+			func(e row[encodedEvent]) any { return int32(e.is.version) },
+			func(e row[encodedEvent]) any { return pgUUID(e.is.id) },
+			func(e row[encodedEvent]) any { return e.is.typ },
+			func(e row[encodedEvent]) any { return int16(e.is.schema) },
+			func(e row[encodedEvent]) any { return e.is.data },
+			func(e row[encodedEvent]) any { return e.of.Command.Correlation },
+			func(e row[encodedEvent]) any { return pgUUID(e.of.Command.Causation) },
+			func(e row[encodedEvent]) any { return e.of.Command.Actor.Kind },
+			func(e row[encodedEvent]) any { return e.of.Command.Actor.ID },
+			func(e row[encodedEvent]) any { return e.of.Command.Actor.Via },
+			func(e row[encodedEvent]) any { return pgNullTime(e.is.effectiveAt) }),
+		claimColumns(r.takes), claimColumns(r.drops), claimColumns(r.holds),
+		columns(r.keys,
+			func(k row[encodedKey]) any { return k.append },
+			func(k row[encodedKey]) any { return pgUUID(k.is.subject) },
+			func(k row[encodedKey]) any { return k.is.wrapped }),
+		[]any{fresh})
 }
 
-func (a *appendArrays) add(ord int32, e *encoded) {
-	c := e.Command
-	tenant, command, causation := pgUUID(c.Tenant), pgUUID(c.ID), pgUUID(c.Causation)
-	a.tenant, a.command, a.fingerprint = append(a.tenant, tenant), append(a.command, command), append(a.fingerprint, c.Fingerprint)
-	a.outcome, a.code, a.events = append(a.outcome, int16(e.Verdict)), append(a.code, e.Code), append(a.events, int32(len(e.events)))
-	a.params = append(a.params, pgtype.Text{String: string(e.Params), Valid: len(e.Params) > 0})
-	if len(e.events) > 0 {
-		a.call = append(a.call, pgtype.UUID{})
-	} else {
-		a.call = append(a.call, pgUUID(e.call))
-	}
-	for _, v := range e.conditions {
-		a.cAppend, a.cTenant = append(a.cAppend, ord), append(a.cTenant, tenant)
-		a.cStream, a.cVersion = append(a.cStream, string(v.stream)), append(a.cVersion, int32(v.version))
-		after, chained := a.adds[v.last]
-		a.cLast, a.cAfter = append(a.cLast, pgUUID(v.last)), append(a.cAfter, pgtype.Int4{Int32: after, Valid: chained})
-	}
-	for _, v := range e.events {
-		a.adds[v.id] = ord
-		a.eAppend, a.eTenant, a.eCommand = append(a.eAppend, ord), append(a.eTenant, tenant), append(a.eCommand, command)
-		a.eStream, a.eVersion, a.eID = append(a.eStream, string(v.stream)), append(a.eVersion, int32(v.version)), append(a.eID, pgUUID(v.id))
-		a.eType, a.eSchema, a.eData = append(a.eType, v.typ), append(a.eSchema, int16(v.schema)), append(a.eData, v.data)
-		a.eCorrelation, a.eCausation = append(a.eCorrelation, c.Correlation), append(a.eCausation, causation)
-		a.eActorKind, a.eActorID, a.eActorVia = append(a.eActorKind, c.Actor.Kind), append(a.eActorID, c.Actor.ID), append(a.eActorVia, c.Actor.Via)
-		a.eEffective = append(a.eEffective, pgtype.Timestamptz{Time: v.effectiveAt, Valid: !v.effectiveAt.IsZero()})
-	}
-	claim := func(h Holding, take pgtype.Bool) {
-		a.kAppend, a.kTenant, a.kTake = append(a.kAppend, ord), append(a.kTenant, tenant), append(a.kTake, take)
-		a.kScope, a.kKey, a.kStream = append(a.kScope, h.Scope), append(a.kKey, h.Key), append(a.kStream, string(h.Stream))
-	}
-	for _, h := range e.Drops {
-		claim(h, pgtype.Bool{Valid: true})
-	}
-	for i, h := range e.Takes {
-		if !slices.ContainsFunc(e.Takes[:i], h.sameClaim) { // the same stream may say it twice
-			claim(h, pgtype.Bool{Bool: true, Valid: true})
+func claimColumns(claims []row[encodedClaim]) []any {
+	return columns(claims,
+		func(c row[encodedClaim]) any { return c.append },
+		func(c row[encodedClaim]) any { return pgUUID(c.is.digest) },
+		func(c row[encodedClaim]) any { return string(c.is.Stream) })
+}
+
+func pgNullTime(t time.Time) pgtype.Timestamptz {
+	return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()}
+}
+
+// claimedError reads "<digest> <holder>" of an append.
+func (e *encoded) claimedError(detail string) error {
+	digest, holder, _ := strings.Cut(detail, " ")
+	for _, c := range slices.Concat(e.takes, e.holds) {
+		if c.digest.String() == digest {
+			return &ClaimedError{Claim: c.Claim, Holder: Stream(holder)}
 		}
 	}
-	for _, h := range e.Held {
-		claim(h, pgtype.Bool{})
-	}
-	for _, k := range e.keys {
-		a.sAppend, a.sTenant = append(a.sAppend, ord), append(a.sTenant, tenant)
-		a.sSubject, a.sWrapped = append(a.sSubject, pgUUID(k.subject)), append(a.sWrapped, k.wrapped)
-	}
-}
-
-func (h Holding) sameClaim(o Holding) bool {
-	return h.Scope == o.Scope && string(h.Key) == string(o.Key)
-}
-
-// claimedError reads "<scope> <key in hex> <holder>".
-func claimedError(detail string) error {
-	scope, rest, _ := strings.Cut(detail, " ")
-	key, holder, _ := strings.Cut(rest, " ")
-	raw, err := hex.DecodeString(key)
-	if err != nil {
-		return fmt.Errorf("verdict on a claim: %w", err)
-	}
-	return &ClaimedError{Claim: Claim{Scope: scope, Key: raw}, Holder: Stream(holder)}
+	return fmt.Errorf("verdict on a claim that the append does not name: %s", detail)
 }
 
 // outcomeSQL probes once per command, as log.append does, and for the same reason.

@@ -56,7 +56,7 @@ func (f *flusher) callOne(ctx context.Context, e *encoded) (r result, err error)
 		int16(f.lane.number), pgUUID(c.Tenant), pgUUID(c.ID), c.Fingerprint, pgtype.Text{String: string(e.Params), Valid: len(e.Params) > 0},
 		string(v.stream), int32(e.conditions[0].version), pgUUID(e.conditions[0].last), pgUUID(v.id), v.typ, int16(v.schema), v.data,
 		c.Correlation, pgUUID(c.Causation), c.Actor.Kind, c.Actor.ID, c.Actor.Via,
-		pgtype.Timestamptz{Time: v.effectiveAt, Valid: !v.effectiveAt.IsZero()}).Scan(&r.head, &r.epoch, &r.recorded, &reason)
+		pgNullTime(v.effectiveAt)).Scan(&r.head, &r.epoch, &r.recorded, &reason)
 	if reason != 0 {
 		r.failed, r.reasons, r.details = []int32{1}, []int16{reason}, []string{string(v.stream)}
 	}

@@ -3,6 +3,7 @@ package eventstore_test
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"slices"
@@ -47,11 +48,15 @@ func (s *store) check(h *history) {
 	s.checkOrder(h, r)
 }
 
-func (r *reference) holdersNow() map[claimRef]eventstore.Stream {
-	now := map[claimRef]eventstore.Stream{}
+// heldRef is how the database knows a claim.
+type heldRef struct{ tenant, digest uuid.UUID }
+
+func (r *reference) holdersNow() map[heldRef]eventstore.Stream {
+	now := map[heldRef]eventstore.Stream{}
 	for ref := range r.holders {
 		if holder := r.holder(ref); holder != "" {
-			now[ref] = holder
+			sum := sha256.Sum256([]byte(string(ref.tenant[:]) + ref.scope + " " + ref.key))
+			now[heldRef{ref.tenant, uuid.UUID(sum[:16])}] = holder
 		}
 	}
 	return now

@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,6 +114,14 @@ func (e *ClaimedError) Error() string {
 type Claim struct {
 	Scope string // what is unique, for example member.email; without a space
 	Key   []byte // the value; hash it with [Log.ClaimKey] where it is personal
+}
+
+// digest is what the log knows a tenant's claim by: the first half of SHA-256 (FIPS 180-4) over tenant, scope, a space and key.
+func (c Claim) digest(tenant uuid.UUID) uuid.UUID {
+	said := make([]byte, 0, 128)
+	said = append(append(append(append(said, tenant[:]...), c.Scope...), ' '), c.Key...)
+	sum := sha256.Sum256(said)
+	return uuid.UUID(sum[:16])
 }
 
 // Append is all that one command adds, and the conditions under which it does.

@@ -69,6 +69,7 @@ func TestPlansUseIndexes(t *testing.T) {
 		prepare         func()
 	}{
 		{"never analyzed", `select`, func() {}},
+		{"never analyzed, of two pages", `select`, s.twoPages},
 		{"analyzed empty", `vacuum analyze`, func() { s.sql(`truncate log.event, log.command, log.claim, log.subject_key`) }},
 		{"analyzed with a few rows", `vacuum analyze`, fill},
 		{"grown since it was analyzed", `update pg_class set reltuples = 1, relpages = 1 where relnamespace = 'log'::regnamespace and relkind = 'r'`, fill},
@@ -90,6 +91,9 @@ func TestPlansUseIndexes(t *testing.T) {
 			}
 		}
 		for plan := range strings.SplitSeq(plans.String(), "Query Text:") {
+			if byTenant(plan) {
+				t.Errorf("%s: a stream is looked up by another index than that of streams in\n%s", name, plan)
+			}
 			if bad := readsTooMuch(plan); bad != "" && !strings.Contains(plan, "select lane, epoch, head") {
 				t.Errorf("%s: %s in\n%s", name, bad, plan)
 			}
@@ -107,6 +111,19 @@ func readsTooMuch(plan string) string {
 		}
 	}
 	return ""
+}
+
+// twoPages fills the index of streams until it is one level higher than those with shorter entries, which a planner without statistics
+// then takes for cheaper.
+func (s *store) twoPages() {
+	for range 130 {
+		s.must(notes(uuid.New(), eventstore.Stream("note-"+uuid.NewString()), 0, "x"))
+	}
+}
+
+// byTenant finds a stream that is read from among all events of its tenant.
+func byTenant(plan string) bool {
+	return strings.Contains(plan, "stream = ") && strings.Contains(plan, "using event_tenant")
 }
 
 // sql runs a statement as the administrator.
@@ -168,7 +185,7 @@ func TestReadersUseIndexes(t *testing.T) {
 			if strings.Contains(plan, "Seq Scan on event") {
 				t.Errorf("%s: %s", state.name, plan)
 			}
-			if strings.Contains(plan, "stream = ") && !strings.Contains(plan, "event_stream_version") {
+			if byTenant(plan) {
 				t.Errorf("%s: a stream is read by another index than that of streams: %s", state.name, plan)
 			}
 		}

@@ -65,9 +65,9 @@ func (q *queue) signal() {
 
 // resource is something that two appends of one batch must not both touch, unless both only read it.
 type resource struct {
-	tenant uuid.UUID
-	kind   byte // 's'tream, 'c'laim, 'p'erson, command 'i'd
-	name   string
+	of   uuid.UUID // the tenant; a claim's digest, which has the tenant in it
+	kind byte      // 's'tream, 'c'laim, 'p'erson, command 'i'd
+	name string
 }
 
 // take returns the next batch for the flusher; none while another one is out.
@@ -185,7 +185,7 @@ type use struct {
 // resources lists each one once, so that an append that drops and takes the same claim does not collide with itself. It is made by who
 // appends, not by the flusher, whom all wait for.
 func (e *encoded) resources() []use {
-	uses := make([]use, 0, 1+len(e.conditions)+len(e.Takes)+len(e.Drops)+len(e.Held)+len(e.keys))
+	uses := make([]use, 0, 1+len(e.conditions)+len(e.takes)+len(e.drops)+len(e.holds)+len(e.keys))
 	uses = append(uses, use{resource: resource{e.Command.Tenant, 'i', string(e.Command.ID[:])}, wrote: true})
 	for _, c := range e.conditions {
 		u := use{resource: resource{e.Command.Tenant, 's', string(c.stream)}, wrote: c.written, last: c.last}
@@ -195,23 +195,19 @@ func (e *encoded) resources() []use {
 		uses = append(uses, u)
 	}
 	claims := len(uses)
-	mark := func(h Holding, write bool) {
-		r := resource{e.Command.Tenant, 'c', h.Scope + " " + string(h.Key)}
-		if i := slices.IndexFunc(uses[claims:], func(u use) bool { return u.resource == r }); i >= 0 {
-			uses[claims+i].wrote = uses[claims+i].wrote || write
-			return
+	mark := func(marked []encodedClaim, write bool) {
+		for _, c := range marked {
+			r := resource{c.digest, 'c', ""}
+			if i := slices.IndexFunc(uses[claims:], func(u use) bool { return u.resource == r }); i >= 0 {
+				uses[claims+i].wrote = uses[claims+i].wrote || write
+				continue
+			}
+			uses = append(uses, use{resource: r, wrote: write})
 		}
-		uses = append(uses, use{resource: r, wrote: write})
 	}
-	for _, h := range e.Takes {
-		mark(h, true)
-	}
-	for _, h := range e.Drops {
-		mark(h, true)
-	}
-	for _, h := range e.Held {
-		mark(h, false)
-	}
+	mark(e.takes, true)
+	mark(e.drops, true)
+	mark(e.holds, false)
 	for _, k := range e.keys {
 		uses = append(uses, use{resource: resource{e.Command.Tenant, 'p', string(k.subject[:])}, wrote: true})
 	}

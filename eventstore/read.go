@@ -108,13 +108,13 @@ func (l *Log) Holder(ctx context.Context, tenant uuid.UUID, c Claim) (Stream, er
 
 // Holders is [Log.Holder] for many claims at once, in their order.
 func (l *Log) Holders(ctx context.Context, tenant uuid.UUID, claims []Claim) ([]Stream, error) {
-	scopes, keys := make([]string, len(claims)), make([][]byte, len(claims))
+	digests := make([]uuid.UUID, len(claims))
 	for i, c := range claims {
-		scopes[i], keys[i] = c.Scope, c.Key
+		digests[i] = c.digest(tenant)
 	}
 	// One lookup in the index for each, whatever the plan was made for; see outcomeSQL.
-	rows, err := l.pool.Query(ctx, `select coalesce((select c.stream from log.claim c where c.tenant = $1 and c.scope = w.scope and c.key = w.key limit 1), '')
-		from unnest($2::text[], $3::bytea[]) with ordinality w(scope, key, ord) order by w.ord`, tenant, scopes, keys)
+	rows, err := l.pool.Query(ctx, `select coalesce((select c.stream from log.claim c where c.digest = w.digest limit 1), '')
+		from unnest($1::uuid[]) with ordinality w(digest, ord) order by w.ord`, digests)
 	if err != nil {
 		return nil, readError("claims", err)
 	}

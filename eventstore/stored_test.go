@@ -13,7 +13,7 @@ import (
 type storedLog struct {
 	lanes    map[int][]eventstore.Event
 	fates    []storedFate
-	holders  map[claimRef]eventstore.Stream
+	holders  map[heldRef]eventstore.Stream
 	subjects map[uuid.UUID]bool // true: alive
 }
 
@@ -33,7 +33,7 @@ func (s *store) load() *storedLog {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	stored := &storedLog{lanes: map[int][]eventstore.Event{}, holders: map[claimRef]eventstore.Stream{}, subjects: map[uuid.UUID]bool{}}
+	stored := &storedLog{lanes: map[int][]eventstore.Event{}, holders: map[heldRef]eventstore.Stream{}, subjects: map[uuid.UUID]bool{}}
 	for lane := range heads {
 		for page, err := range fresh.Scan(ctx, lane, 0, heads[lane].Position) {
 			if err != nil {
@@ -53,16 +53,11 @@ func (s *store) load() *storedLog {
 		f.Params = []byte(params)
 		return f, err
 	})
-	for _, c := range collect(s, `select tenant, scope, key, stream from log.claim`, func(row pgx.CollectableRow) (c struct {
-		ref    claimRef
-		holder string
-	}, err error) {
-		var key []byte
-		err = row.Scan(&c.ref.tenant, &c.ref.scope, &key, &c.holder)
-		c.ref.key = string(key)
-		return c, err
-	}) {
-		stored.holders[c.ref] = eventstore.Stream(c.holder)
+	for _, c := range collect(s, `select tenant, digest, stream from log.claim`, pgx.RowToStructByPos[struct {
+		Tenant, Digest uuid.UUID
+		Stream         string
+	}]) {
+		stored.holders[heldRef{c.Tenant, c.Digest}] = eventstore.Stream(c.Stream)
 	}
 	for _, k := range collect(s, `select subject, wrapped is not null from log.subject_key`, func(row pgx.CollectableRow) (k struct {
 		subject uuid.UUID
