@@ -108,12 +108,8 @@ func appendArguments(lane int, batch []*pending, fresh bool) []any {
 			func(e *encoded) any { return pgtype.Text{String: string(e.Params), Valid: len(e.Params) > 0} },
 			func(e *encoded) any { return int32(len(e.events)) },
 			func(e *encoded) any { return pgtype.UUID{Bytes: e.call, Valid: len(e.events) == 0} }), // else its first event tells
-		columns(r.conditions,
-			func(c row[condition]) any { return c.append },
-			func(c row[condition]) any { return string(c.is.stream) },
-			func(c row[condition]) any { return int32(c.is.version) },
-			func(c row[condition]) any { return pgUUID(c.is.last) }, // null: any event at that version
-			func(c row[condition]) any { return pgtype.Int4{Int32: c.after, Valid: c.after > 0} }),
+		columns(r.conditions, func(c row[condition]) any { return c.append }), conditionColumns(r.conditions),
+		columns(r.conditions, func(c row[condition]) any { return pgtype.Int4{Int32: c.after, Valid: c.after > 0} }),
 		columns(r.events,
 			func(e row[encodedEvent]) any { return e.append },
 			func(e row[encodedEvent]) any { return string(e.is.stream) },
@@ -129,11 +125,22 @@ func appendArguments(lane int, batch []*pending, fresh bool) []any {
 			func(e row[encodedEvent]) any { return e.of.Command.Actor.Via },
 			func(e row[encodedEvent]) any { return pgNullTime(e.is.effectiveAt) }),
 		claimColumns(r.takes), claimColumns(r.drops), claimColumns(r.holds),
-		columns(r.keys,
-			func(k row[encodedKey]) any { return k.append },
-			func(k row[encodedKey]) any { return pgUUID(k.is.subject) },
-			func(k row[encodedKey]) any { return k.is.wrapped }),
+		keyColumns(r.keys),
 		[]any{fresh})
+}
+
+func conditionColumns(conditions []row[condition]) []any {
+	return columns(conditions,
+		func(c row[condition]) any { return string(c.is.stream) },
+		func(c row[condition]) any { return int32(c.is.version) },
+		func(c row[condition]) any { return pgUUID(c.is.last) }) // null: any event at that version
+}
+
+func keyColumns(keys []row[encodedKey]) []any {
+	return columns(keys,
+		func(k row[encodedKey]) any { return k.append },
+		func(k row[encodedKey]) any { return pgUUID(k.is.subject) },
+		func(k row[encodedKey]) any { return k.is.wrapped })
 }
 
 func claimColumns(claims []row[encodedClaim]) []any {

@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -23,19 +24,20 @@ type result struct {
 	details  []string
 }
 
-// call runs the batch in the database. A batch of one plain event, which is what a quiet system sends, has a function of its
+// call runs the batch in the database. A batch of one simple append, which is what a quiet system sends, has a function of its
 // own: decoding arrays and starting the plans that unnest them costs more there than everything else.
 func (f *flusher) call(ctx context.Context, batch []*pending) (r result, err error) {
-	if len(batch) == 1 && batch[0].append.isPlain() {
-		return f.callOne(ctx, batch[0].append)
-	}
 	fresh := f.doubts == 0
-	r, err = f.callAll(ctx, batch, fresh)
+	f.doubts = max(f.doubts-1, 0)
+	if one := batch[0].append; len(batch) == 1 && one.isSimple() && (fresh || len(one.takes) == 0) {
+		r, err = f.callOne(ctx, one)
+	} else {
+		r, err = f.callAll(ctx, batch, fresh)
+	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" && fresh {
-		f.doubts = doubtful
+		f.doubts = doubtful - 1
 		r, err = f.callAll(ctx, batch, false)
 	}
-	f.doubts = max(f.doubts-1, 0)
 	return r, err
 }
 
@@ -44,21 +46,37 @@ func (f *flusher) callAll(ctx context.Context, batch []*pending, fresh bool) (r 
 	return r, err
 }
 
-// isPlain: one event, the version of its own stream as the only condition, and nothing else.
-func (e *encoded) isPlain() bool {
-	return len(e.events) == 1 && len(e.conditions) == 1 && len(e.Takes)+len(e.Drops)+len(e.Held)+len(e.keys) == 0
+// isSimple: one event, and nothing dropped, relied on or erased.
+func (e *encoded) isSimple() bool {
+	return len(e.events) == 1 && len(e.drops)+len(e.holds)+len(e.Destroy) == 0
 }
+
+const appendOneSQL = `select head, epoch, recorded, reason, moved from log.append_one(
+	$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`
 
 func (f *flusher) callOne(ctx context.Context, e *encoded) (r result, err error) {
 	c, v := e.Command, e.events[0]
-	var reason int16
-	err = f.conn.QueryRow(ctx, `select head, epoch, recorded, failed from log.append_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+	var own condition
+	rows, guards := rowsOf([]*pending{{append: e}}), []row[condition]{}
+	for _, at := range rows.conditions {
+		if at.is.written {
+			own = *at.is
+		} else {
+			guards = append(guards, at)
+		}
+	}
+	var reason *int16
+	var moved *string
+	err = f.conn.QueryRow(ctx, appendOneSQL, slices.Concat([]any{
 		int16(f.lane.number), pgUUID(c.Tenant), pgUUID(c.ID), c.Fingerprint, pgtype.Text{String: string(e.Params), Valid: len(e.Params) > 0},
-		string(v.stream), int32(e.conditions[0].version), pgUUID(e.conditions[0].last), pgUUID(v.id), v.typ, int16(v.schema), v.data,
-		c.Correlation, pgUUID(c.Causation), c.Actor.Kind, c.Actor.ID, c.Actor.Via,
-		pgNullTime(v.effectiveAt)).Scan(&r.head, &r.epoch, &r.recorded, &reason)
-	if reason != 0 {
-		r.failed, r.reasons, r.details = []int32{1}, []int16{reason}, []string{string(v.stream)}
+		string(v.stream), int32(own.version), pgUUID(own.last), pgUUID(v.id), v.typ, int16(v.schema), v.data,
+		c.Correlation, pgUUID(c.Causation), c.Actor.Kind, c.Actor.ID, c.Actor.Via, pgNullTime(v.effectiveAt)},
+		conditionColumns(guards), claimColumns(rows.takes)[1:], keyColumns(rows.keys)[1:])...).Scan(&r.head, &r.epoch, &r.recorded, &reason, &moved)
+	if err == nil && reason != nil {
+		r.failed, r.reasons, r.details = []int32{1}, []int16{*reason}, []string{""}
+		if moved != nil {
+			r.details[0] = *moved
+		}
 	}
 	return r, err
 }

@@ -50,7 +50,11 @@ func everything(tenant uuid.UUID, subject uuid.UUID, n int) []eventstore.Append 
 	b.Takes = []eventstore.Holding{{Claim: name(1), Stream: stream(2)}}
 	b.Held = []eventstore.Holding{{Claim: name(2), Stream: stream(1)}}
 	b.Destroy = []uuid.UUID{subject}
-	return []eventstore.Append{a, b, notes(tenant, stream(1), 2, "plain"), b}
+	simple := notes(tenant, stream(3), 0, "x")
+	simple.At[stream(1)] = 3
+	simple.Takes = []eventstore.Holding{{Claim: name(3), Stream: stream(3)}}
+	simple.Subjects = []uuid.UUID{uuid.New()}
+	return []eventstore.Append{a, b, notes(tenant, stream(1), 2, "plain"), b, simple}
 }
 
 // TestPlansUseIndexes: a flusher keeps its plans as long as it lives, so they have to be right from the first append on, when the

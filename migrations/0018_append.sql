@@ -6,8 +6,9 @@ update log.claim set digest = encode(substr(sha256(uuid_send(tenant) || convert_
 alter table log.claim drop constraint claim_pkey, alter column digest set not null, add primary key (digest), drop column scope, drop column key;
 comment on column log.claim.digest is 'First 16 bytes of SHA-256 over tenant, scope, a space and value (which is a keyed hash already where it is personal).';
 
--- The one way into the log. It is replaced as a whole when it changes; a node of the release before calls it with the parameters that it knows.
+-- The two ways into the log. They are replaced as a whole when they change.
 drop function if exists log.append;
+drop function if exists log.append_one;
 -- +goose StatementBegin
 create function log.append(
   p_lane smallint,
@@ -142,6 +143,61 @@ end $$;
 -- +goose StatementEnd
 revoke all on function log.append from public;
 grant execute on function log.append to streamflow_engine;
+
+-- What log.append does, for a batch of one simple append, which is what a quiet system sends: one event, and no claim dropped or held.
+-- The same lock first, the same probes, the same rows; statements that take no set cost a third of those that do. Whatever it takes, it
+-- takes for free: the index tells, and the caller then asks log.append.
+-- +goose StatementBegin
+create function log.append_one(
+  p_lane smallint, p_tenant uuid, p_command uuid, p_fingerprint bytea, p_params text,
+  p_stream text, p_version integer, p_last uuid, p_id uuid, p_type text, p_schema smallint, p_data text,
+  p_correlation text, p_causation uuid, p_actor_kind text, p_actor_id text, p_actor_via text, p_effective timestamptz,
+  g_stream text[], g_version integer[], g_last uuid[], t_claim uuid[], t_stream text[], s_subject uuid[], s_wrapped bytea[],
+  out head bigint, out epoch integer, out recorded timestamptz, out reason smallint, out moved text
+) language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  version integer;
+  last uuid;
+begin
+  -- Locks the lane and counts on success in one statement; a refused append, which is rare, takes the count back.
+  update log.lane l set head = l.head + 1, recorded_at = greatest(l.recorded_at, clock_timestamp()) where l.lane = p_lane
+    returning l.head - 1, l.epoch, l.recorded_at into head, epoch, recorded;
+  if not found then
+    raise exception 'lane % does not exist', p_lane using errcode = 'SF001';
+  end if;
+  select e.version, e.id into version, last from log.event e where e.tenant = p_tenant and e.stream = p_stream order by e.version desc limit 1;
+  if p_version <> coalesce(version, 0) or p_last <> last then
+    reason := 2; moved := p_stream;
+  end if;
+  for i in 1 .. cardinality(g_stream) loop
+    select e.version, e.id into version, last from log.event e where e.tenant = p_tenant and e.stream = g_stream[i] order by e.version desc limit 1;
+    if g_version[i] <> coalesce(version, 0) or g_last[i] <> last then
+      reason := 2; moved := g_stream[i];
+    end if;
+  end loop;
+  if exists (select from log.command c where c.tenant = p_tenant and c.id = p_command) then
+    reason := 1;
+  end if;
+  if reason is not null then
+    update log.lane l set head = l.head - 1 where l.lane = p_lane;
+    return;
+  end if;
+  insert into log.event (lane, position, tenant, stream, version, id, type, schema_version, data, command_id, correlation_id,
+      causation_id, actor_kind, actor_id, actor_via, recorded_at, effective_at)
+    values (p_lane, head + 1, p_tenant, p_stream, p_version + 1, p_id, p_type, p_schema, p_data::json, p_command, p_correlation,
+      p_causation, p_actor_kind, p_actor_id, p_actor_via, recorded, p_effective);
+  insert into log.command (tenant, id, fingerprint, outcome, code, params, lane, first_position, events, recorded_at)
+    values (p_tenant, p_command, p_fingerprint, 0, '', p_params::json, p_lane, head + 1, 1, recorded);
+  for i in 1 .. cardinality(t_claim) loop
+    insert into log.claim (digest, tenant, stream) values (t_claim[i], p_tenant, t_stream[i]);
+  end loop;
+  for i in 1 .. cardinality(s_subject) loop
+    insert into log.subject_key (tenant, subject, wrapped, created_at) values (p_tenant, s_subject[i], s_wrapped[i], recorded);
+  end loop;
+end $$;
+-- +goose StatementEnd
+revoke all on function log.append_one from public;
+grant execute on function log.append_one to streamflow_engine;
 reset role;
 
 -- +goose Down
