@@ -145,8 +145,8 @@ revoke all on function log.append from public;
 grant execute on function log.append to streamflow_engine;
 
 -- What log.append does, for a batch of one simple append, which is what a quiet system sends: one event, and no claim dropped or held.
--- The same lock first, the same probes, the same rows; statements that take no set cost a third of those that do. Whatever it takes, it
--- takes for free: the index tells, and the caller then asks log.append.
+-- The same lock first, the same probes, the same rows, by statements that take no set. What it takes it expects to be free: the index tells
+-- where that is not so, and the caller then asks log.append.
 -- +goose StatementBegin
 create function log.append_one(
   p_lane smallint, p_tenant uuid, p_command uuid, p_fingerprint bytea, p_params text,
