@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +21,9 @@ const (
 	engineLimit = 2 * time.Second
 	// imageLimit is how long the image's download and start may take.
 	imageLimit = 3 * time.Minute
+	// logLimit and tailLines bound what is read and quoted of the log of a container that ended at its start.
+	logLimit  = 1 << 20
+	tailLines = 6
 )
 
 var errNoEngine = errors.New("no Docker engine answers")
@@ -55,11 +60,14 @@ func startContainer() (*source, string, error) {
 	}
 	endpoint, err := container.PortEndpoint(ctx, "5432/tcp", "")
 	if err != nil {
+		if why := ended(ctx, container); why != nil {
+			err = why // what ended has no ports
+		}
 		stop()
 		return nil, "", err
 	}
 	admin := url.URL{Scheme: "postgres", User: url.UserPassword("postgres", "postgres"), Host: endpoint, Path: "/postgres", RawQuery: "sslmode=disable"}
-	if err := waitUntilUp(ctx, admin.String()); err != nil {
+	if err := waitUntilUp(ctx, admin.String(), func() error { return ended(ctx, container) }); err != nil {
 		stop()
 		return nil, "", err
 	}
@@ -78,11 +86,15 @@ func engineAnswers() bool {
 	return true
 }
 
-func waitUntilUp(ctx context.Context, address string) error {
+// waitUntilUp returns when Postgres answers at the address, or with what ended says once that says something.
+func waitUntilUp(ctx context.Context, address string, ended func() error) error {
 	for {
 		conn, err := pgx.Connect(ctx, address)
 		if err == nil {
 			return conn.Close(ctx)
+		}
+		if why := ended(); why != nil {
+			return why
 		}
 		select {
 		case <-ctx.Done():
@@ -90,4 +102,21 @@ func waitUntilUp(ctx context.Context, address string) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// ended says how the container ended and the last that it wrote, or nothing while it runs.
+func ended(ctx context.Context, container testcontainers.Container) error {
+	state, err := container.State(ctx)
+	if err != nil || state.Running {
+		return nil // an engine that does not answer now is no container that ended
+	}
+	logs, err := container.Logs(ctx)
+	if err != nil {
+		return fmt.Errorf("it ended with code %d; its log cannot be read: %w", state.ExitCode, err)
+	}
+	defer logs.Close()
+	text, _ := io.ReadAll(io.LimitReader(logs, logLimit))
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	last := lines[max(0, len(lines)-tailLines):]
+	return fmt.Errorf("it ended with code %d: %s", state.ExitCode, strings.Join(last, " | "))
 }

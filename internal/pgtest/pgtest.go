@@ -44,12 +44,13 @@ func URL(t testing.TB) string {
 // The database is dropped at the end of the test unless it failed.
 func New(t testing.TB, key string, prepare Prepare) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), prepareLimit)
-	defer cancel()
 	s, err := shared()
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+	// From here on: the first test also waits for the server, which has limits of its own.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), prepareLimit)
+	defer cancel()
 	template, err := s.template(ctx, key, prepare)
 	if err != nil {
 		t.Fatalf("pgtest: prepare the template %q: %v", key, err)
