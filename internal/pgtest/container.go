@@ -26,6 +26,9 @@ const (
 	tailLines = 6
 )
 
+// imageVariable names the image to test on.
+const imageVariable = "STREAMFLOW_TEST_POSTGRES_IMAGE"
+
 var errNoEngine = errors.New("no Docker engine answers")
 
 // startContainer runs Postgres in a container, or returns errNoEngine.
@@ -35,7 +38,7 @@ func startContainer() (*source, string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), imageLimit)
 	defer cancel()
-	image := cmp.Or(os.Getenv("STREAMFLOW_TEST_POSTGRES_IMAGE"), "postgres:18")
+	image := cmp.Or(os.Getenv(imageVariable), "postgres:18")
 	command := []string{"postgres"}
 	for name, value := range settings {
 		command = append(command, "-c", name+"="+value)

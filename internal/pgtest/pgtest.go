@@ -2,7 +2,7 @@
 //
 // Every test gets a database of its own, cloned in milliseconds from a template that was prepared once in the test
 // process. The server behind it is, in this order: the one that STREAMFLOW_TEST_DATABASE_URL names; a container
-// (image postgres:18, or STREAMFLOW_TEST_POSTGRES_IMAGE) where a Docker engine answers; the Postgres that is
+// (image postgres:18, or STREAMFLOW_TEST_POSTGRES_IMAGE, and then nothing else) where a Docker engine answers; the Postgres that is
 // installed here. Without any a test fails; it is never skipped.
 //
 // A package that uses it has one line:

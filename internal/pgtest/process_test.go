@@ -109,6 +109,17 @@ func TestMainRemovesTheFolderBeforeTheProcessEnds(t *testing.T) {
 	}
 }
 
+// TestImageThatIsAskedForIsNotReplaced: who asks for a version of Postgres is not told of another one's success.
+func TestImageThatIsAskedForIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "^TestOwnerIsNoSuperuser")
+	child.Env = append(os.Environ(), "STREAMFLOW_TEST_DATABASE_URL=", imageVariable+"=postgres:none", "DOCKER_HOST=unix://"+t.TempDir()+"/none.sock")
+	out, err := child.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), imageVariable+" asks for postgres:none") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestServerNamedByTheEnvironmentIsUsedAndLeftClean(t *testing.T) {
 	t.Parallel()
 	d := Server(t)

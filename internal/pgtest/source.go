@@ -85,6 +85,9 @@ func find() (*source, string, error) {
 	if err == nil {
 		return s, what, nil
 	}
+	if image := os.Getenv(imageVariable); image != "" { // another version's green is no answer to who asks for one
+		return nil, "", fmt.Errorf("%s asks for %s: %w", imageVariable, image, err)
+	}
 	if !errors.Is(err, errNoEngine) {
 		say("Docker answers, but the container does not start, so the installed Postgres is tried: %v", err)
 	}
