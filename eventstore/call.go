@@ -51,27 +51,28 @@ func (e *encoded) isSimple() bool {
 	return len(e.events) == 1 && len(e.drops)+len(e.holds)+len(e.Destroy) == 0
 }
 
-const appendOneSQL = `select head, epoch, recorded, reason, moved from log.append_one(
+const (
+	appendOneSQL = `select head, epoch, recorded, reason, moved from log.append_one(
+	$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+	appendGuardedSQL = `select head, epoch, recorded, reason, moved from log.append_one(
 	$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`
+)
 
 func (f *flusher) callOne(ctx context.Context, e *encoded) (r result, err error) {
-	c, v := e.Command, e.events[0]
-	var own condition
-	rows, guards := rowsOf([]*pending{{append: e}}), []row[condition]{}
-	for _, at := range rows.conditions {
-		if at.is.written {
-			own = *at.is
-		} else {
-			guards = append(guards, at)
-		}
+	own := slices.IndexFunc(e.conditions, func(c condition) bool { return c.written })
+	c, v, at := e.Command, e.events[0], e.conditions[own]
+	sql, args := appendOneSQL, []any{
+		int16(f.lane.number), pgUUID(c.Tenant), pgUUID(c.ID), c.Fingerprint, pgtype.Text{String: string(e.Params), Valid: len(e.Params) > 0},
+		string(v.stream), int32(at.version), pgUUID(at.last), pgUUID(v.id), v.typ, int16(v.schema), v.data,
+		c.Correlation, pgUUID(c.Causation), c.Actor.Kind, c.Actor.ID, c.Actor.Via, pgNullTime(v.effectiveAt)}
+	if len(e.conditions) > 1 || len(e.takes)+len(e.keys) > 0 {
+		rows := rowsOf([]*pending{{append: e}})
+		guards := slices.Delete(rows.conditions, own, own+1)
+		sql, args = appendGuardedSQL, slices.Concat(args, conditionColumns(guards), claimColumns(rows.takes)[1:], keyColumns(rows.keys)[1:])
 	}
 	var reason *int16
 	var moved *string
-	err = f.conn.QueryRow(ctx, appendOneSQL, slices.Concat([]any{
-		int16(f.lane.number), pgUUID(c.Tenant), pgUUID(c.ID), c.Fingerprint, pgtype.Text{String: string(e.Params), Valid: len(e.Params) > 0},
-		string(v.stream), int32(own.version), pgUUID(own.last), pgUUID(v.id), v.typ, int16(v.schema), v.data,
-		c.Correlation, pgUUID(c.Causation), c.Actor.Kind, c.Actor.ID, c.Actor.Via, pgNullTime(v.effectiveAt)},
-		conditionColumns(guards), claimColumns(rows.takes)[1:], keyColumns(rows.keys)[1:])...).Scan(&r.head, &r.epoch, &r.recorded, &reason, &moved)
+	err = f.conn.QueryRow(ctx, sql, args...).Scan(&r.head, &r.epoch, &r.recorded, &reason, &moved)
 	if err == nil && reason != nil {
 		r.failed, r.reasons, r.details = []int32{1}, []int16{*reason}, []string{""}
 		if moved != nil {

@@ -54,11 +54,14 @@ func TestDecisionOnLostHistory(t *testing.T) {
 	tenant, stream := uuid.New(), eventstore.Stream("note-1")
 	for name, c := range map[string]struct {
 		remembers bool // or else the decision is under way when the database goes back
+		elsewhere bool // it writes another stream than the one that it rests on
 		read      func(context.Context, *eventstore.Decision) (string, error)
 	}{
-		"a remembered state":      {true, readBoard(stream)},
-		"a state read just now":   {false, readBoard(stream)},
-		"a version read just now": {false, readVersion(stream)},
+		"a remembered state":      {true, false, readBoard(stream)},
+		"a state read just now":   {false, false, readBoard(stream)},
+		"a version read just now": {false, false, readVersion(stream)},
+		"a remembered guard":      {true, true, readBoard(stream)},
+		"a guard read just now":   {false, true, readVersion(stream)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t, 1)
@@ -89,7 +92,12 @@ func TestDecisionOnLostHistory(t *testing.T) {
 				if attempts++; attempts == 1 && !c.remembers {
 					goBack()
 				}
-				d.Append(stream, noted{Text: "three"})
+				at := stream
+				if c.elsewhere {
+					at = "note-2"
+					d.New(at)
+				}
+				d.Append(at, noted{Text: "three"})
 				return nil
 			}
 			out, err := untilAnswered(func() (eventstore.Outcome, error) { return other.Update(t.Context(), command(tenant), nil, decide) })

@@ -179,44 +179,6 @@ comment on column log.lease.holder is 'The node.';
 comment on column log.lease.term is 'Rises with every change of holder.';
 comment on column log.lease.until is 'When it lapses, by the database''s clock.';
 
--- What log.append (0017) does, for a batch of one plain event: the same lock first, the same probes, the same rows.
--- +goose StatementBegin
-create function log.append_one(
-  p_lane smallint, p_tenant uuid, p_command uuid, p_fingerprint bytea, p_params text,
-  p_stream text, p_version integer, p_last uuid, p_id uuid, p_type text, p_schema smallint, p_data text,
-  p_correlation text, p_causation uuid, p_actor_kind text, p_actor_id text, p_actor_via text, p_effective timestamptz,
-  out head bigint, out epoch integer, out recorded timestamptz, out failed smallint
-) language plpgsql security definer set search_path = pg_catalog as $$
-declare
-  version integer;
-  last uuid;
-begin
-  -- Locks the lane and counts on success in one statement; a refused append, which is rare, takes the count back.
-  update log.lane l set head = l.head + 1, recorded_at = greatest(l.recorded_at, clock_timestamp()) where l.lane = p_lane
-    returning l.head - 1, l.epoch, l.recorded_at into head, epoch, recorded;
-  if not found then
-    raise exception 'lane % does not exist', p_lane using errcode = 'SF001';
-  end if;
-  select e.version, e.id into version, last from log.event e where e.tenant = p_tenant and e.stream = p_stream order by e.version desc limit 1;
-  failed := case
-    when exists (select from log.command c where c.tenant = p_tenant and c.id = p_command) then 1
-    when p_version <> coalesce(version, 0) or p_last <> last then 2
-    else 0 end;
-  if failed > 0 then
-    update log.lane l set head = l.head - 1 where l.lane = p_lane;
-    return;
-  end if;
-  insert into log.event (lane, position, tenant, stream, version, id, type, schema_version, data, command_id, correlation_id,
-      causation_id, actor_kind, actor_id, actor_via, recorded_at, effective_at)
-    values (p_lane, head + 1, p_tenant, p_stream, p_version + 1, p_id, p_type, p_schema, p_data::json, p_command, p_correlation,
-      p_causation, p_actor_kind, p_actor_id, p_actor_via, recorded, p_effective);
-  insert into log.command (tenant, id, fingerprint, outcome, code, params, lane, first_position, events, recorded_at)
-    values (p_tenant, p_command, p_fingerprint, 0, '', p_params::json, p_lane, head + 1, 1, recorded);
-end $$;
--- +goose StatementEnd
-revoke all on function log.append_one from public;
-grant execute on function log.append_one to streamflow_engine;
-
 -- +goose StatementBegin
 create function log.position_at(p_lane smallint, p_at timestamptz) returns bigint language plpgsql stable set search_path = pg_catalog as $$
 declare

@@ -146,13 +146,15 @@ grant execute on function log.append to streamflow_engine;
 
 -- What log.append does, for a batch of one simple append, which is what a quiet system sends: one event, and no claim dropped or held.
 -- The same lock first, the same probes, the same rows, by statements that take no set. What it takes it expects to be free: the index tells
--- where that is not so, and the caller then asks log.append.
+-- where that is not so, and the caller then asks log.append. A plain append, without guards, claims and keys, sends none of these arrays:
+-- seven empty ones cost it 45 µs of processor, of 435.
 -- +goose StatementBegin
 create function log.append_one(
   p_lane smallint, p_tenant uuid, p_command uuid, p_fingerprint bytea, p_params text,
   p_stream text, p_version integer, p_last uuid, p_id uuid, p_type text, p_schema smallint, p_data text,
   p_correlation text, p_causation uuid, p_actor_kind text, p_actor_id text, p_actor_via text, p_effective timestamptz,
-  g_stream text[], g_version integer[], g_last uuid[], t_claim uuid[], t_stream text[], s_subject uuid[], s_wrapped bytea[],
+  g_stream text[] default null, g_version integer[] default null, g_last uuid[] default null,
+  t_claim uuid[] default null, t_stream text[] default null, s_subject uuid[] default null, s_wrapped bytea[] default null,
   out head bigint, out epoch integer, out recorded timestamptz, out reason smallint, out moved text
 ) language plpgsql security definer set search_path = pg_catalog as $$
 declare
@@ -169,12 +171,14 @@ begin
   if p_version <> coalesce(version, 0) or p_last <> last then
     reason := 2; moved := p_stream;
   end if;
-  for i in 1 .. cardinality(g_stream) loop
-    select e.version, e.id into version, last from log.event e where e.tenant = p_tenant and e.stream = g_stream[i] order by e.version desc limit 1;
-    if g_version[i] <> coalesce(version, 0) or g_last[i] <> last then
-      reason := 2; moved := g_stream[i];
-    end if;
-  end loop;
+  if g_stream is not null then
+    for i in 1 .. cardinality(g_stream) loop
+      select e.version, e.id into version, last from log.event e where e.tenant = p_tenant and e.stream = g_stream[i] order by e.version desc limit 1;
+      if g_version[i] <> coalesce(version, 0) or g_last[i] <> last then
+        reason := 2; moved := g_stream[i];
+      end if;
+    end loop;
+  end if;
   if exists (select from log.command c where c.tenant = p_tenant and c.id = p_command) then
     reason := 1;
   end if;
@@ -188,12 +192,16 @@ begin
       p_causation, p_actor_kind, p_actor_id, p_actor_via, recorded, p_effective);
   insert into log.command (tenant, id, fingerprint, outcome, code, params, lane, first_position, events, recorded_at)
     values (p_tenant, p_command, p_fingerprint, 0, '', p_params::json, p_lane, head + 1, 1, recorded);
-  for i in 1 .. cardinality(t_claim) loop
-    insert into log.claim (digest, tenant, stream) values (t_claim[i], p_tenant, t_stream[i]);
-  end loop;
-  for i in 1 .. cardinality(s_subject) loop
-    insert into log.subject_key (tenant, subject, wrapped, created_at) values (p_tenant, s_subject[i], s_wrapped[i], recorded);
-  end loop;
+  if t_claim is not null then
+    for i in 1 .. cardinality(t_claim) loop
+      insert into log.claim (digest, tenant, stream) values (t_claim[i], p_tenant, t_stream[i]);
+    end loop;
+  end if;
+  if s_subject is not null then
+    for i in 1 .. cardinality(s_subject) loop
+      insert into log.subject_key (tenant, subject, wrapped, created_at) values (p_tenant, s_subject[i], s_wrapped[i], recorded);
+    end loop;
+  end if;
 end $$;
 -- +goose StatementEnd
 revoke all on function log.append_one from public;
