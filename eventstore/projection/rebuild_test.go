@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -97,6 +98,32 @@ func TestVerifyFindsWhatIsNotTheFold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the live generation folds between the filling and the comparing is caught up in the comparison's transaction.
+func TestWhatIsCaughtUpIsProgressToo(t *testing.T) {
+	h := open(t, 1)
+	a := uuid.New()
+	e, _ := h.run(nil, totals(1, new(bool)))
+	h.total(a, h.add(a, "x", 1, 2))
+	if err := e.Pause(t.Context(), "totals", true); err != nil {
+		t.Fatal(err)
+	}
+	late := h.add(a, "x", 3)
+	var told [][2]int64
+	err := e.Rebuild(t.Context(), "totals", func(done, total int64) {
+		if told = append(told, [2]int64{done, total}); len(told) > 1 {
+			return
+		}
+		if err := e.Pause(t.Context(), "totals", false); err != nil {
+			t.Error(err)
+		}
+		h.total(a, late)
+	})
+	if want := [][2]int64{{2, 3}, {3, 3}}; err != nil || !slices.Equal(told, want) {
+		t.Fatalf("%v (%v), want %v", told, err, want)
+	}
+	h.want(h.total(a, nil), "sum-x", "6/3")
 }
 
 // A fold that is not what it was under the same version is caught before anybody reads it.

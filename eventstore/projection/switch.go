@@ -68,6 +68,7 @@ func (g *generation) catchUp(ctx context.Context, tx pgx.Tx, until map[int]int64
 			if err := g.foldOrParkIn(ctx, tx, p, events); err != nil {
 				return err
 			}
+			g.report(last.Position - p.position)
 			p.position = last.Position
 		}
 	}
