@@ -31,6 +31,9 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const secret = "correct horse battery"
 
+// passwords cost next to nothing: nearly every test signs somebody in.
+var passwords = password.WithCost(password.Cost{MemoryKiB: 8, Passes: 1})
+
 // site is a server on a database of its own, with a provider signed in.
 type site struct {
 	t        *testing.T
@@ -63,10 +66,10 @@ func newSite(t *testing.T) *site {
 	c := &commands.Commands{Log: l, Pool: pool, Now: time.Now}
 	engine, reader := project(t, url, l)
 	desk := works(t, intake.NewDesk(c, eventstore.NewMasterKey().AEAD("import"), quiet))
-	handler, err := api.New(api.Config{Commands: c, Reader: reader, Projector: engine, Intake: desk, Themes: twoThemes})
+	handler, err := api.New(api.Config{Commands: c, Reader: reader, Projector: engine, Intake: desk, Themes: twoThemes, Passwords: passwords})
 	must(t, err)
 	s := &site{t: t, handler: conform(t, handler), routes: handler.(chi.Routes), commands: c, reader: reader, desk: desk}
-	hash, err := password.New().Hash(ctx, secret)
+	hash, err := passwords.Hash(ctx, secret)
 	must(t, err)
 	_, err = c.CreateUser(ctx, commands.Caller{Actor: eventstore.Actor{Kind: "system", ID: "test", Via: "test"}, ID: uuid.New(), Fingerprint: []byte("x")},
 		commands.CreateUser{Create: user.Create{Email: "provider@example.com", Name: "P", Role: user.RoleProvider}, PasswordHash: hash})

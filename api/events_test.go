@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/streamflow/streamflow/api/guard/password"
 	"github.com/streamflow/streamflow/commands"
 	"github.com/streamflow/streamflow/domain/lead"
 	"github.com/streamflow/streamflow/domain/user"
@@ -24,7 +23,7 @@ import (
 // staff signs somebody of the provider's in.
 func (s *site) staff(role string) string {
 	s.t.Helper()
-	hash, err := password.New().Hash(s.t.Context(), secret)
+	hash, err := passwords.Hash(s.t.Context(), secret)
 	must(s.t, err)
 	_, err = s.commands.CreateUser(s.t.Context(), commands.Caller{Actor: eventstore.Actor{Kind: "system", ID: "test", Via: "test"}, ID: uuid.New(), Fingerprint: []byte("x")},
 		commands.CreateUser{Create: user.Create{Email: role + "@example.com", Name: role, Role: role}, PasswordHash: hash})

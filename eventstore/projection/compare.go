@@ -68,6 +68,7 @@ func (g *generation) fillAndCompare(ctx context.Context) (differences []Differen
 		differences, err = g.compare(ctx, tx, schemaName(g.Name, b.generation), schemaName(g.Name, g.number))
 		return err
 	})
+	g.report(0) // what was caught up
 	return differences, err
 }
 

@@ -53,7 +53,8 @@ func (g *generation) intact(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// catchUp folds in a transaction what is missing up to positions. It is little: the rest was folded before.
+// catchUp folds in a transaction what is missing up to positions. It is little: the rest was folded before. Who calls it tells of progress
+// once the transaction has ended: that takes a connection, and all others may be waiting for this one's locks.
 func (g *generation) catchUp(ctx context.Context, tx pgx.Tx, until map[int]int64) error {
 	for lane, to := range until {
 		p := g.lanes[lane]
@@ -68,7 +69,7 @@ func (g *generation) catchUp(ctx context.Context, tx pgx.Tx, until map[int]int64
 			if err := g.foldOrParkIn(ctx, tx, p, events); err != nil {
 				return err
 			}
-			g.report(last.Position - p.position)
+			g.done += last.Position - p.position
 			p.position = last.Position
 		}
 	}

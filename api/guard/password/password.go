@@ -20,13 +20,17 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// The cost of a new hash; OWASP's first choice for argon2id where memory is shared with other work.
+// Cost is what a new hash takes: memory, and how often it is passed over.
+type Cost struct{ MemoryKiB, Passes uint32 }
+
+// standard is OWASP's first choice for argon2id where memory is shared with other work.
+var standard = Cost{MemoryKiB: 19 * 1024, Passes: 2}
+
+// What else a new hash is made with.
 const (
-	memoryKiB = 19 * 1024
-	passes    = 2
-	lanes     = 1
-	saltSize  = 16 // bytes
-	keySize   = 32 // bytes
+	lanes    = 1
+	saltSize = 16 // bytes
+	keySize  = 32 // bytes
 )
 
 // The limits of a password.
@@ -50,6 +54,7 @@ var (
 
 // Hasher hashes and checks passwords. It is safe for concurrent use; a process needs one.
 type Hasher struct {
+	cost    Cost
 	slots   chan struct{}
 	waiting atomic.Int64
 	// nobody is the hash that a password is checked against when there is no account, so that finding out costs the
@@ -58,14 +63,17 @@ type Hasher struct {
 }
 
 // New makes a Hasher for as many hashes at once as the process has cores.
-func New() *Hasher {
-	h := &Hasher{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+func New() *Hasher { return WithCost(standard) }
+
+// WithCost is New with another cost than the one to use: tests sign in a thousand times.
+func WithCost(cost Cost) *Hasher {
+	h := &Hasher{cost: cost, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	salt := make([]byte, saltSize)
 	rand.Read(salt) // never fails: crypto/rand aborts the program instead
 	// A random key: no password has it, and nothing need be hashed to make it.
 	key := make([]byte, keySize)
 	rand.Read(key)
-	h.nobody = format(params{memoryKiB, passes, lanes, salt, key})
+	h.nobody = format(params{cost.MemoryKiB, cost.Passes, lanes, salt, key})
 	return h
 }
 
@@ -74,7 +82,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if utf8.RuneCountInString(password) < MinLength || len(password) > MaxLength {
 		return "", ErrLength
 	}
-	p := params{memoryKiB: memoryKiB, passes: passes, lanes: lanes, salt: make([]byte, saltSize)}
+	p := params{memoryKiB: h.cost.MemoryKiB, passes: h.cost.Passes, lanes: lanes, salt: make([]byte, saltSize)}
 	rand.Read(p.salt)
 	if err := h.enter(ctx); err != nil {
 		return "", err
@@ -107,7 +115,7 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, stale
 	defer h.leave()
 	same := subtle.ConstantTimeCompare(p.derive(password, len(p.key)), p.key) == 1
 	ok = same && exists && password != ""
-	stale = p.memoryKiB < memoryKiB || p.passes < passes || len(p.key) < keySize
+	stale = p.memoryKiB < h.cost.MemoryKiB || p.passes < h.cost.Passes || len(p.key) < keySize
 	return ok, ok && stale, nil
 }
 
