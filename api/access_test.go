@@ -111,7 +111,7 @@ func TestTenants(t *testing.T) {
 	s := newSite(t)
 	_, id := s.tenant("acme")
 	s.tenant("bravo")
-	s.tenant("charlie")
+	after, _ := s.made(s.provider, "/api/v2/tenants", `{"name":"charlie","owner":{"email":"charlie@example.com","name":"O","password":"`+secret+`"}}`)
 	taken := `{"name":"Twin","owner":{"email":"ACME@example.com","name":"O","password":"` + secret + `"}}`
 	s.want(s.do("POST", "/api/v2/tenants", call{cookie: s.provider, body: taken}), 409, "duplicate")
 	s.want(s.do("POST", "/api/v2/tenants", call{cookie: s.provider, body: `{"name":"T","owner":{"email":"t@x.example","name":"O","password":"short"}}`}), 422, "validation_failed")
@@ -120,8 +120,7 @@ func TestTenants(t *testing.T) {
 	if !strings.Contains(missing.Body.String(), "owner.email") {
 		t.Errorf("missing: %s", missing.Body)
 	}
-	page := s.do("GET", "/api/v2/tenants?limit=2", call{cookie: s.provider})
-	s.want(page, 200, "")
+	page := s.get(s.provider, "/api/v2/tenants?limit=2", after)
 	s.tenant("delta") // a newer one does not shift the next page
 	rest := s.do("GET", "/api/v2/tenants?limit=2&cursor="+text(page, "nextCursor"), call{cookie: s.provider})
 	if items, _ := members(rest)["items"].([]any); len(items) != 1 || !strings.Contains(rest.Body.String(), id) {

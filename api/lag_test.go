@@ -50,6 +50,12 @@ func TestAnswersSayThatTheyAreBehind(t *testing.T) {
 			t.Errorf("%s as of then is behind since %s", path, got)
 		}
 	}
+	go func() { // and later, where it was reading when the time went by
+		for ctx.Err() == nil {
+			time.Sleep(100 * time.Millisecond)
+			s.clock.Add(int64(time.Second))
+		}
+	}()
 	if _, figures := heard(t, next); figures["behindSince"] == nil || valueOf(figures, "leadsNew90d") != 1.0 {
 		t.Errorf("who follows the figures hears %v", figures)
 	}
