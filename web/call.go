@@ -52,10 +52,10 @@ type header struct{ name, value string }
 // call asks the API as the browser behind r, with the session of the portal where one is named. It takes from the patience of the page.
 func (s *server) call(r *http.Request, portal, method, path string, query url.Values, body []byte, more ...header) *answer {
 	req := s.request(r, portal, method, path, query, body)
-	left := r.Context().Value(patienceKey{}).(*atomic.Int64)
+	left, begun := r.Context().Value(patienceKey{}).(*atomic.Int64), time.Now() // before the limit is set, so that who waited for all of it has none left
 	ctx, cancel := context.WithTimeout(req.Context(), time.Duration(left.Load()))
 	defer cancel()
-	defer func(since time.Time) { left.Add(-int64(time.Since(since))) }(time.Now())
+	defer func() { left.Add(-int64(time.Since(begun))) }()
 	return s.asked(req.WithContext(ctx), more...)
 }
 
