@@ -109,9 +109,12 @@ func TestAddresses(t *testing.T) {
 
 func TestTenants(t *testing.T) {
 	s := newSite(t)
-	_, id := s.tenant("acme")
-	s.tenant("bravo")
-	after, _ := s.made(s.provider, "/api/v2/tenants", `{"name":"charlie","owner":{"email":"charlie@example.com","name":"O","password":"`+secret+`"}}`)
+	begin := func(name string) (cursor, id string) {
+		return s.made(s.provider, "/api/v2/tenants", `{"name":"`+name+`","owner":{"email":"`+name+`@example.com","name":"O","password":"`+secret+`"}}`)
+	}
+	_, id := begin("acme")
+	begin("bravo")
+	third, _ := begin("charlie")
 	taken := `{"name":"Twin","owner":{"email":"ACME@example.com","name":"O","password":"` + secret + `"}}`
 	s.want(s.do("POST", "/api/v2/tenants", call{cookie: s.provider, body: taken}), 409, "duplicate")
 	s.want(s.do("POST", "/api/v2/tenants", call{cookie: s.provider, body: `{"name":"T","owner":{"email":"t@x.example","name":"O","password":"short"}}`}), 422, "validation_failed")
@@ -120,9 +123,9 @@ func TestTenants(t *testing.T) {
 	if !strings.Contains(missing.Body.String(), "owner.email") {
 		t.Errorf("missing: %s", missing.Body)
 	}
-	page := s.get(s.provider, "/api/v2/tenants?limit=2", after)
-	s.tenant("delta") // a newer one does not shift the next page
-	rest := s.do("GET", "/api/v2/tenants?limit=2&cursor="+text(page, "nextCursor"), call{cookie: s.provider})
+	page := s.get(s.provider, "/api/v2/tenants?limit=2", third)
+	newer, _ := begin("delta") // does not shift the next page
+	rest := s.get(s.provider, "/api/v2/tenants?limit=2&cursor="+text(page, "nextCursor"), newer)
 	if items, _ := members(rest)["items"].([]any); len(items) != 1 || !strings.Contains(rest.Body.String(), id) {
 		t.Errorf("last page: %s", rest.Body)
 	}

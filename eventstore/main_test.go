@@ -11,7 +11,7 @@ import (
 
 var (
 	seedFlag   = flag.Uint64("seed", 0, "seed of the random tests; 0 draws one, which is printed")
-	opsFlag    = flag.Int("ops", 50_000, "operations of each run against the reference store")
+	opsFlag    = flag.Int("ops", 60_000, "operations of each run against the reference store")
 	roundsFlag = flag.Int("rounds", 120, "rounds of each race")
 	faultsFlag = flag.Int("faults", 6, "times that each fault is brought about")
 )

@@ -50,7 +50,7 @@ func (g *generation) fillAndCompare(ctx context.Context) (differences []Differen
 	if err := g.fill(ctx, b.positions); err != nil {
 		return nil, err
 	}
-	generation := b.generation
+	generation, folded := b.generation, int64(0)
 	err = pgx.BeginTxFunc(ctx, g.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
 		if b, err = readBlue(ctx, tx, g.Name, ""); err != nil {
 			return err
@@ -58,7 +58,7 @@ func (g *generation) fillAndCompare(ctx context.Context) (differences []Differen
 		if b.generation != generation {
 			return errors.New("it was switched meanwhile")
 		}
-		if err := g.catchUp(ctx, tx, b.positions); err != nil {
+		if folded, err = g.catchUp(ctx, tx, b.positions); err != nil {
 			return err
 		}
 		// Whole tables are read: without this by an index, row by row, as probes are.
@@ -68,7 +68,9 @@ func (g *generation) fillAndCompare(ctx context.Context) (differences []Differen
 		differences, err = g.compare(ctx, tx, schemaName(g.Name, b.generation), schemaName(g.Name, g.number))
 		return err
 	})
-	g.report(0) // what was caught up
+	if err == nil && folded > 0 {
+		g.report(folded)
+	}
 	return differences, err
 }
 

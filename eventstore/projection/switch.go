@@ -23,7 +23,7 @@ func (g *generation) switchTo(ctx context.Context) error {
 		if err := g.intact(ctx, tx); err != nil {
 			return err
 		}
-		if err := g.catchUp(ctx, tx, b.positions); err != nil {
+		if _, err := g.catchUp(ctx, tx, b.positions); err != nil {
 			return err
 		}
 		if b.version != g.Version {
@@ -53,27 +53,27 @@ func (g *generation) intact(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// catchUp folds in a transaction what is missing up to positions. It is little: the rest was folded before. Who calls it tells of progress
-// once the transaction has ended: that takes a connection, and all others may be waiting for this one's locks.
-func (g *generation) catchUp(ctx context.Context, tx pgx.Tx, until map[int]int64) error {
+// catchUp folds in a transaction what is missing up to positions, and says how many events that was. It is little: the rest was folded
+// before. Progress is told once the transaction has ended: that takes a connection, and all others may be waiting for this one's locks.
+func (g *generation) catchUp(ctx context.Context, tx pgx.Tx, until map[int]int64) (folded int64, err error) {
 	for lane, to := range until {
 		p := g.lanes[lane]
 		for events, err := range g.log.Scan(ctx, lane, p.position, to) {
 			if err != nil {
-				return err
+				return folded, err
 			}
 			last := events[len(events)-1]
 			if err := moveCheckpoints(ctx, tx.Conn(), &pgx.Batch{}, []*liveProjection{p}, last); err != nil {
-				return err
+				return folded, err
 			}
 			if err := g.foldOrParkIn(ctx, tx, p, events); err != nil {
-				return err
+				return folded, err
 			}
-			g.done += last.Position - p.position
+			folded += last.Position - p.position
 			p.position = last.Position
 		}
 	}
-	return nil
+	return folded, nil
 }
 
 // logRows says what a new version changes in numbers; what it means is for its author to know.

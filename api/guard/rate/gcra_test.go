@@ -37,7 +37,7 @@ func TestGCRAIsATokenBucket(t *testing.T) {
 		random := rand.New(rand.NewPCG(7, uint64(i)))
 		exact := &exactBucket{limit: int64(p.Limit), interval: p.interval(), tokens: big.NewRat(int64(p.Limit), 1)}
 		tat, now, admitted, refused := int64(0), int64(0), 0, 0
-		for step := range 200_000 / len(policies) {
+		for step := range 1_000_000 / len(policies) {
 			switch random.IntN(10) {
 			case 0: // a pause
 				now += random.Int64N(2*p.capacity() + 1)

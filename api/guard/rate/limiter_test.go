@@ -141,7 +141,7 @@ func TestLeasesGrowAndShrink(t *testing.T) {
 // TestNodesTogether: four nodes under ten times the limit never admit more than the policy, and hardly less.
 func TestNodesTogether(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"1200/1m", "10000/10s", "20/10s", "6000/1m"} {
+	for _, text := range []string{"1200/1m", "60000/1m", "20/10s", "6000/1m"} {
 		synctest.Test(t, func(t *testing.T) {
 			d := newLender()
 			p := mustParse(t, text, Share)
