@@ -26,7 +26,7 @@ const appendSQL = `select head, epoch, recorded, failed, reason, detail from log
 	$10, $11, $12, $13, $14,
 	$15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27,
 	$28, $29, $30, $31, $32, $33, $34, $35, $36,
-	$37, $38, $39, $40)`
+	$37, $38, $39, $40, $41)`
 
 // rows are what a batch says to log.append, which takes them as parallel arrays, because a function can take rows no other way that is as
 // cheap to send and to read.
@@ -36,6 +36,7 @@ type rows struct {
 	events              []row[encodedEvent]
 	takes, drops, holds []row[encodedClaim]
 	keys                []row[encodedKey]
+	known               bool // a condition was left out
 }
 
 // row is something that an append of the batch says.
@@ -46,13 +47,18 @@ type row[T any] struct {
 	is     *T
 }
 
-func rowsOf(batch []*pending) (r rows) {
+// rowsOf leaves out the conditions that are known to hold.
+func rowsOf(batch []*pending, known *heads) (r rows) {
 	adds := map[uuid.UUID]int32{} // which append adds the event
 	for i, p := range batch {
 		e, ord := p.append, int32(i+1)
 		r.appends = append(r.appends, e)
 		for i := range e.conditions {
 			c := &e.conditions[i]
+			if known.holds(e.Command.Tenant, c) {
+				r.known = true
+				continue
+			}
 			r.conditions = append(r.conditions, row[condition]{append: ord, after: adds[c.last], of: e, is: c})
 		}
 		for i := range e.events {
@@ -96,8 +102,12 @@ func columns[R any](rows []R, say ...func(R) any) []any {
 
 func pgUUID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: id != uuid.Nil} }
 
-func appendArguments(lane int, batch []*pending, fresh bool) []any {
-	r := rowsOf(batch)
+func appendArguments(lane int, batch []*pending, fresh bool, known *heads) []any {
+	r := rowsOf(batch, known)
+	head := pgtype.Int8{Valid: r.known}
+	if r.known {
+		head.Int64 = known.position
+	}
 	return slices.Concat([]any{int16(lane)},
 		columns(r.appends,
 			func(e *encoded) any { return pgUUID(e.Command.Tenant) },
@@ -126,7 +136,7 @@ func appendArguments(lane int, batch []*pending, fresh bool) []any {
 			func(e row[encodedEvent]) any { return pgNullTime(e.is.effectiveAt) }),
 		claimColumns(r.takes), claimColumns(r.drops), claimColumns(r.holds),
 		keyColumns(r.keys),
-		[]any{fresh})
+		[]any{fresh, head})
 }
 
 func conditionColumns(conditions []row[condition]) []any {

@@ -32,17 +32,31 @@ func (f *flusher) call(ctx context.Context, batch []*pending) (r result, err err
 	if one := batch[0].append; len(batch) == 1 && one.isSimple() && (fresh || len(one.takes) == 0) {
 		r, err = f.callOne(ctx, one)
 	} else {
-		r, err = f.callAll(ctx, batch, fresh)
+		r, err = f.callAll(ctx, batch, fresh, &f.heads)
 	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" && fresh {
+	if sqlState(err) == "SF002" { // somebody else has written to the lane
+		r, err = f.callAll(ctx, batch, fresh, nil)
+	}
+	if sqlState(err) == "23505" && fresh {
 		f.doubts = doubtful - 1
-		r, err = f.callAll(ctx, batch, false)
+		r, err = f.callAll(ctx, batch, false, nil)
+	}
+	if err == nil {
+		f.heads.learn(batch, r)
 	}
 	return r, err
 }
 
-func (f *flusher) callAll(ctx context.Context, batch []*pending, fresh bool) (r result, err error) {
-	err = f.conn.QueryRow(ctx, appendSQL, appendArguments(f.lane.number, batch, fresh)...).Scan(&r.head, &r.epoch, &r.recorded, &r.failed, &r.reasons, &r.details)
+// sqlState is the code of an error that the database told, else empty.
+func sqlState(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code
+	}
+	return ""
+}
+
+func (f *flusher) callAll(ctx context.Context, batch []*pending, fresh bool, known *heads) (r result, err error) {
+	err = f.conn.QueryRow(ctx, appendSQL, appendArguments(f.lane.number, batch, fresh, known)...).Scan(&r.head, &r.epoch, &r.recorded, &r.failed, &r.reasons, &r.details)
 	return r, err
 }
 
@@ -66,7 +80,7 @@ func (f *flusher) callOne(ctx context.Context, e *encoded) (r result, err error)
 		string(v.stream), int32(at.version), pgUUID(at.last), pgUUID(v.id), v.typ, int16(v.schema), v.data,
 		c.Correlation, pgUUID(c.Causation), c.Actor.Kind, c.Actor.ID, c.Actor.Via, pgNullTime(v.effectiveAt)}
 	if len(e.conditions) > 1 || len(e.takes)+len(e.keys) > 0 {
-		rows := rowsOf([]*pending{{append: e}})
+		rows := rowsOf([]*pending{{append: e}}, nil)
 		guards := slices.Delete(rows.conditions, own, own+1)
 		sql, args = appendGuardedSQL, slices.Concat(args, conditionColumns(guards), claimColumns(rows.takes)[1:], keyColumns(rows.keys)[1:])
 	}

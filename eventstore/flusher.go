@@ -29,6 +29,7 @@ type flusher struct {
 	conn   *pgx.Conn
 	down   bool // the last batch was given up
 	doubts int  // for how many batches nothing is taken for fresh
+	heads  heads
 }
 
 func (f *flusher) run(ctx context.Context) {
@@ -204,7 +205,7 @@ func (f *flusher) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.conn = conn
+	f.conn, f.heads = conn, heads{}
 	return nil
 }
 

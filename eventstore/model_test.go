@@ -16,8 +16,8 @@ func lost(err error) bool {
 	return errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// TestAppendAgainstReference drives two nodes with many callers at once, so that batches form, and then with few, so that they
-// do not. It replays what they saw, in the order of positions, against a store of a few maps.
+// TestAppendAgainstReference drives two nodes with many callers at once, so that batches form, one of them alone, and then both
+// with few callers, so that batches do not form. It replays what they saw, in the order of positions, against a store of a few maps.
 func TestAppendAgainstReference(t *testing.T) {
 	for _, lanes := range []int{1, 4} {
 		t.Run(fmt.Sprintf("lanes=%d", lanes), func(t *testing.T) {
@@ -27,8 +27,10 @@ func TestAppendAgainstReference(t *testing.T) {
 			var h history
 			begun := time.Now()
 			nodes := []*eventstore.Log{s.log, s.node(nil)}
-			h.run(t.Context(), nodes, w, seed, 128, *opsFlag*9/10)
-			h.run(t.Context(), nodes, w, seed+1, 3, *opsFlag/10)
+			h.run(t.Context(), nodes, w, seed, 128, *opsFlag*5/10)
+			h.run(t.Context(), nodes[:1], w, seed+1, 128, *opsFlag*3/10) // it is alone, remembers, and is surprised by the other one again
+			h.run(t.Context(), nodes, w, seed+2, 128, *opsFlag/10)
+			h.run(t.Context(), nodes, w, seed+3, 3, *opsFlag/10)
 			t.Logf("%d operations in %v: %v", len(h.results), time.Since(begun).Round(time.Millisecond), h.tally(t))
 			s.check(&h)
 		})

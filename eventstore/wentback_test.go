@@ -3,6 +3,7 @@ package eventstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -105,6 +106,72 @@ func TestDecisionOnLostHistory(t *testing.T) {
 				t.Errorf("decided on %q in attempt %d: %+v, %v", decidedOn, attempts, out, err)
 			}
 		})
+	}
+}
+
+// TestRememberedHeadsAreOfThisHistory: what a node remembers of a stream since the database went back is not what a decision from before
+// rested on, even at the very same version.
+func TestRememberedHeadsAreOfThisHistory(t *testing.T) {
+	s := newStore(t, 1)
+	tenant, stream, node := uuid.New(), eventstore.Stream("note-1"), s.node(nil)
+	s.must(notes(tenant, stream, 0, "one"))
+	restore := s.copied()
+	_, err := untilAnswered(func() (eventstore.Outcome, error) {
+		return node.Update(t.Context(), command(tenant), nil, write(stream, "lost", 9))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	went, decidedOn := false, ""
+	decide := func(ctx context.Context, d *eventstore.Decision) (err error) {
+		if decidedOn, err = readBoard(stream)(ctx, d); err != nil {
+			return err
+		}
+		if !went {
+			went = true
+			restore()
+			after := notes(tenant, stream, 1, "two")
+			for n := range 20 {
+				if _, err := untilAnswered(func() (eventstore.Outcome, error) { return node.Append(ctx, after) }); err != nil {
+					return err
+				}
+				after = notes(tenant, eventstore.Stream(fmt.Sprint("note-", n+3)), 0, "x", "y") // two events: all is looked up for a simple append
+			}
+		}
+		d.New("note-2")
+		d.Append("note-2", noted{Text: "three"})
+		d.Append("note-2", noted{Text: "four"})
+		return nil
+	}
+	c := command(tenant)
+	_, err = untilAnswered(func() (eventstore.Outcome, error) { return node.Update(t.Context(), c, nil, decide) })
+	if err != nil || decidedOn != "two" {
+		t.Errorf("decided on %q: %v", decidedOn, err)
+	}
+}
+
+// TestLostHeadsAreForgotten: the lane ends where a node left it, but with other events.
+func TestLostHeadsAreForgotten(t *testing.T) {
+	s := newStore(t, 1)
+	tenant, node := uuid.New(), s.node(nil)
+	s.must(notes(tenant, "note-1", 0, "one"))
+	restore := s.copied()
+	const batches = 20
+	for n := range batches {
+		add := notes(tenant, "note-lost", 2*n, "x", "y")
+		if _, err := untilAnswered(func() (eventstore.Outcome, error) { return node.Append(t.Context(), add) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restore()
+	if out := s.must(notes(tenant, "note-other", 0, strings.Split(strings.Repeat("x", 2*batches), "")...)); s.log.Known(1) != node.Known(1) {
+		t.Fatalf("the log ends at %d and not at %d: %+v", s.log.Known(1), node.Known(1), out)
+	}
+	a := notes(tenant, "note-2", 0, "x", "y")
+	a.At["note-lost"] = 2 * batches
+	_, err := untilAnswered(func() (eventstore.Outcome, error) { return node.Append(t.Context(), a) })
+	if !errors.As(err, new(*eventstore.ConflictError)) {
+		t.Errorf("a guard on a stream that is lost: %v", err)
 	}
 }
 

@@ -14,7 +14,7 @@ create function log.append(
   d_append integer[], d_claim uuid[], d_stream text[],
   h_append integer[], h_claim uuid[], h_stream text[],
   s_append integer[], s_subject uuid[], s_wrapped bytea[],
-  p_fresh boolean default false,
+  p_fresh boolean default false, p_head bigint default null,
   out head bigint, out epoch integer, out recorded timestamptz, out failed integer[], out reason smallint[], out detail text[]
 ) language plpgsql security definer set search_path = pg_catalog as $$
 declare
@@ -26,6 +26,10 @@ begin
   select l.head, l.epoch, greatest(l.recorded_at, clock_timestamp()) into head, epoch, recorded from log.lane l where l.lane = p_lane for update;
   if not found then
     raise exception 'lane % does not exist', p_lane using errcode = 'SF001';
+  end if;
+  -- The caller left out conditions that it knows to hold at this head. Where somebody else has written since, it has to send them.
+  if p_head <> head then
+    raise exception 'the head of lane % is % and not %', p_lane, head, p_head using errcode = 'SF002';
   end if;
 
   -- Verdicts: 1 the command has an outcome, 2 a stream is at another version, 3 a claim is not held as the append says; 4 is none,
