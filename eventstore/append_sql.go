@@ -36,7 +36,6 @@ type rows struct {
 	events              []row[encodedEvent]
 	takes, drops, holds []row[encodedClaim]
 	keys                []row[encodedKey]
-	known               bool // a condition was left out
 }
 
 // row is something that an append of the batch says.
@@ -56,7 +55,6 @@ func rowsOf(batch []*pending, known *heads) (r rows) {
 		for i := range e.conditions {
 			c := &e.conditions[i]
 			if known.holds(e.Command.Tenant, c) {
-				r.known = true
 				continue
 			}
 			r.conditions = append(r.conditions, row[condition]{append: ord, after: adds[c.last], of: e, is: c})
@@ -104,10 +102,6 @@ func pgUUID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: id 
 
 func appendArguments(lane int, batch []*pending, fresh bool, known *heads) []any {
 	r := rowsOf(batch, known)
-	head := pgtype.Int8{Valid: r.known}
-	if r.known {
-		head.Int64 = known.position
-	}
 	return slices.Concat([]any{int16(lane)},
 		columns(r.appends,
 			func(e *encoded) any { return pgUUID(e.Command.Tenant) },
@@ -136,7 +130,7 @@ func appendArguments(lane int, batch []*pending, fresh bool, known *heads) []any
 			func(e row[encodedEvent]) any { return pgNullTime(e.is.effectiveAt) }),
 		claimColumns(r.takes), claimColumns(r.drops), claimColumns(r.holds),
 		keyColumns(r.keys),
-		[]any{fresh, head})
+		[]any{fresh, pgUUID(known.asOf())})
 }
 
 func conditionColumns(conditions []row[condition]) []any {

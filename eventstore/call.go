@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -19,6 +20,7 @@ type result struct {
 	head     int64
 	epoch    int
 	recorded time.Time
+	inLine   bool    // it was written right after the event that the flusher knew to be the newest
 	failed   []int32 // from 1, in the order of the batch
 	reasons  []int16
 	details  []string
@@ -32,14 +34,11 @@ func (f *flusher) call(ctx context.Context, batch []*pending) (r result, err err
 	if one := batch[0].append; len(batch) == 1 && one.isSimple() && (fresh || len(one.takes) == 0) {
 		r, err = f.callOne(ctx, one)
 	} else {
-		r, err = f.callAll(ctx, batch, fresh, &f.heads)
+		r, err = f.callAll(ctx, batch, fresh)
 	}
-	if sqlState(err) == "SF002" { // somebody else has written to the lane
-		r, err = f.callAll(ctx, batch, fresh, nil)
-	}
-	if sqlState(err) == "23505" && fresh {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" && fresh {
 		f.doubts = doubtful - 1
-		r, err = f.callAll(ctx, batch, false, nil)
+		r, err = f.callAll(ctx, batch, false)
 	}
 	if err == nil {
 		f.heads.learn(batch, r)
@@ -47,17 +46,18 @@ func (f *flusher) call(ctx context.Context, batch []*pending) (r result, err err
 	return r, err
 }
 
-// sqlState is the code of an error that the database told, else empty.
-func sqlState(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code
+func (f *flusher) callAll(ctx context.Context, batch []*pending, fresh bool) (r result, err error) {
+	for known := &f.heads; ; known = nil { // again with everything, where somebody else has written
+		var recorded *time.Time
+		err = f.conn.QueryRow(ctx, appendSQL, appendArguments(f.lane.number, batch, fresh, known)...).Scan(&r.head, &r.epoch, &recorded, &r.failed, &r.reasons, &r.details)
+		switch {
+		case err != nil:
+			return r, err
+		case recorded != nil:
+			r.recorded, r.inLine = *recorded, known.asOf() != uuid.Nil
+			return r, nil
+		}
 	}
-	return ""
-}
-
-func (f *flusher) callAll(ctx context.Context, batch []*pending, fresh bool, known *heads) (r result, err error) {
-	err = f.conn.QueryRow(ctx, appendSQL, appendArguments(f.lane.number, batch, fresh, known)...).Scan(&r.head, &r.epoch, &r.recorded, &r.failed, &r.reasons, &r.details)
-	return r, err
 }
 
 // isSimple: one event, and nothing dropped, relied on or erased.

@@ -57,3 +57,13 @@ func (l *Log) AgeStates() {
 		}
 	}
 }
+
+// Remembered is of how many streams the node knows the newest event without asking, as of its last answer.
+func (l *Log) Remembered() (streams int) {
+	for _, lane := range l.lanes {
+		if h := lane.flusher.heads; h.asOf() != uuid.Nil {
+			streams += len(h.newest)
+		}
+	}
+	return streams
+}

@@ -205,7 +205,7 @@ func (f *flusher) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.conn, f.heads = conn, heads{}
+	f.conn = conn
 	return nil
 }
 

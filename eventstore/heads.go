@@ -3,19 +3,20 @@ package eventstore
 import "github.com/google/uuid"
 
 const (
-	// steady is for how many batches in a row nobody else must have written to the lane before what is remembered is built upon: to be
-	// wrong costs sending a batch twice.
+	// steady is for how many batches in a row nobody else must have written to the lane before something is remembered: to be wrong costs
+	// sending a batch twice.
 	steady = 8
 	// mostHeads bounds what a lane remembers, some 150 bytes each.
 	mostHeads = 8192
 )
 
-// heads is what a flusher remembers of its lane: the newest events of streams, as of the newest event of the lane that it knows. While nobody
-// else has written, which log.append finds out under the lane's lock, they are exact, and a condition that holds by them need not be sent.
-// They are of one connection: a database that goes back to an older copy, where other events may stand at the same positions, ends it.
+// heads is what a flusher remembers of its lane: the newest events of streams, as of the lane's newest event. While nobody else has written,
+// which log.append finds out under the lane's lock, they are exact, and a condition that holds by them need not be sent. Only batches that
+// were found to follow each other add to it, so it is exact even where the database went back to an older copy in between.
 type heads struct {
-	position int64 // of the lane's newest event
-	found    int   // batches in a row that found the lane as it was left
+	position int64     // of the lane's newest event
+	last     uuid.UUID // the lane's newest event, where this flusher wrote it
+	found    int       // batches in a row that found the lane at that position
 	newest   map[stateRef]head
 }
 
@@ -25,12 +26,17 @@ type head struct {
 	id      uuid.UUID // nil where only the version is known
 }
 
-// reliable tells whether conditions may be left out.
-func (h *heads) reliable() bool { return h != nil && h.found >= steady }
+// asOf is the event up to which all is known; nil where that is not worth asking for.
+func (h *heads) asOf() uuid.UUID {
+	if h == nil || h.found < steady {
+		return uuid.Nil
+	}
+	return h.last
+}
 
-// holds tells whether the condition is known to hold.
+// holds tells whether the condition is known to hold at that event.
 func (h *heads) holds(tenant uuid.UUID, c *condition) bool {
-	if !h.reliable() {
+	if h.asOf() == uuid.Nil {
 		return false
 	}
 	known, ok := h.newest[stateRef{tenant, c.stream}]
@@ -39,11 +45,10 @@ func (h *heads) holds(tenant uuid.UUID, c *condition) bool {
 
 // learn takes in what a batch that was answered says of its streams.
 func (h *heads) learn(batch []*pending, r result) {
-	h.found++
-	if r.head != h.position {
+	if h.found++; r.head != h.position {
 		*h = heads{position: r.head}
 	}
-	if h.newest == nil || len(h.newest) > mostHeads {
+	if !r.inLine || len(h.newest) > mostHeads { // not cleared: that takes as long as the map was ever large
 		h.newest = make(map[stateRef]head)
 	}
 	failed := make(map[int32]bool, len(r.failed))
@@ -51,11 +56,12 @@ func (h *heads) learn(batch []*pending, r result) {
 		failed[ord] = true
 	}
 	for i, p := range batch {
-		if failed[int32(i+1)] {
-			continue
+		if e := p.append; !failed[int32(i+1)] {
+			h.keep(e)
+			if n := len(e.events); n > 0 {
+				h.position, h.last = h.position+int64(n), e.events[n-1].id
+			}
 		}
-		h.position += int64(len(p.append.events))
-		h.keep(p.append)
 	}
 }
 

@@ -27,10 +27,18 @@ func TestAppendAgainstReference(t *testing.T) {
 			var h history
 			begun := time.Now()
 			nodes := []*eventstore.Log{s.log, s.node(nil)}
-			h.run(t.Context(), nodes, w, seed, 128, *opsFlag*5/10)
-			h.run(t.Context(), nodes[:1], w, seed+1, 128, *opsFlag*3/10) // it is alone, remembers, and is surprised by the other one again
-			h.run(t.Context(), nodes, w, seed+2, 128, *opsFlag/10)
-			h.run(t.Context(), nodes, w, seed+3, 3, *opsFlag/10)
+			h.run(t.Context(), nodes, w, seed, 128, *opsFlag*4/10)
+			const turns = 20 // one of them is alone, remembers, and is surprised by the other one
+			remembered := 0
+			for turn := range uint64(turns) {
+				h.run(t.Context(), nodes[:1], w, seed+1+2*turn, 128, *opsFlag*4/10/turns)
+				remembered += min(s.log.Remembered(), 1)
+				h.run(t.Context(), nodes[1:], w, seed+2+2*turn, 16, *opsFlag/10/turns)
+			}
+			if remembered < turns/2 {
+				t.Errorf("a node remembered streams after %d of %d turns alone", remembered, turns)
+			}
+			h.run(t.Context(), nodes, w, seed-1, 3, *opsFlag/10)
 			t.Logf("%d operations in %v: %v", len(h.results), time.Since(begun).Round(time.Millisecond), h.tally(t))
 			s.check(&h)
 		})

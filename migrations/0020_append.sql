@@ -14,7 +14,7 @@ create function log.append(
   d_append integer[], d_claim uuid[], d_stream text[],
   h_append integer[], h_claim uuid[], h_stream text[],
   s_append integer[], s_subject uuid[], s_wrapped bytea[],
-  p_fresh boolean default false, p_head bigint default null,
+  p_fresh boolean default false, p_last uuid default null,
   out head bigint, out epoch integer, out recorded timestamptz, out failed integer[], out reason smallint[], out detail text[]
 ) language plpgsql security definer set search_path = pg_catalog as $$
 declare
@@ -27,9 +27,11 @@ begin
   if not found then
     raise exception 'lane % does not exist', p_lane using errcode = 'SF001';
   end if;
-  -- The caller left out conditions that it knows to hold at this head. Where somebody else has written since, it has to send them.
-  if p_head <> head then
-    raise exception 'the head of lane % is % and not %', p_lane, head, p_head using errcode = 'SF002';
+  -- The caller says which event is the newest, as far as it knows, and leaves out conditions that it knows to hold at it. Where somebody else
+  -- has written since, nothing is done, which a recorded time of null tells, and the caller sends everything.
+  if p_last is not null and p_last is distinct from (select e.id from log.event e where e.lane = p_lane and e.position = append.head) then
+    recorded := null;
+    return;
   end if;
 
   -- Verdicts: 1 the command has an outcome, 2 a stream is at another version, 3 a claim is not held as the append says; 4 is none,
