@@ -6,7 +6,7 @@ const (
 	// steady is for how many batches in a row nobody else must have written to the lane before something is remembered: to be wrong costs
 	// sending a batch twice.
 	steady = 8
-	// mostHeads bounds what a lane remembers, some 150 bytes each.
+	// mostHeads bounds what a lane remembers, some 180 bytes each.
 	mostHeads = 8192
 )
 

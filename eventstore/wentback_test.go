@@ -137,6 +137,9 @@ func TestRememberedHeadsAreOfThisHistory(t *testing.T) {
 					return err
 				}
 			}
+			if node.Remembered() == 0 {
+				t.Error("it remembers nothing to compare with")
+			}
 		}
 		d.New("note-2")
 		d.Append("note-2", noted{Text: "three"})
